@@ -1,0 +1,1 @@
+"""One file for each transport out of the broker."""
