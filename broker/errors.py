@@ -39,3 +39,7 @@ class JournalError(ClientError):
 
     def __init__(self, message: str) -> None:
         super().__init__(503, message)
+
+
+class Stopping(Exception):
+    """The daemon is going down and takes no more records. Not an error: nothing is lost by it."""

@@ -1,10 +1,10 @@
 """The frame: what crosses the bus. Pure; the public specification is docs/protocol.md.
 
-    payload = one msgpack map, string keys, unknown keys ignored, defaults left out
-    ┌───┬──────┬─────────┬─────┬───────┬────────┬───────┬──────┬───────┬────┬───┐
-    │ v │ kind │ cluster │ job │ epoch │ broker │ first │ next │ lines │ ts │ … │
-    └───┴──────┴─────────┴─────┴───────┴────────┴───────┴──────┴───────┴────┴───┘
-    ZeroMQ message = [topic, payload]      Redis: channel = "raytap/" + topic
+payload = one msgpack map, string keys, unknown keys ignored, defaults left out
+┌───┬──────┬─────────┬─────┬───────┬────────┬───────┬──────┬───────┬────┬───┐
+│ v │ kind │ cluster │ job │ epoch │ broker │ first │ next │ lines │ ts │ … │
+└───┴──────┴─────────┴─────┴───────┴────────┴───────┴──────┴───────┴────┴───┘
+ZeroMQ message = [topic, payload]      Redis: channel = "raytap/" + topic
 """
 
 from __future__ import annotations

@@ -14,12 +14,13 @@ class Message(NamedTuple):
 
 
 class Publisher(Protocol):
-    """A transport out. All methods but `name` are called on its outbox's thread only."""
+    """A transport out. Its methods are called on its outbox's thread only."""
 
     name: str
 
     def open(self) -> None:
-        """Bind or connect. Raises `ClientError` (400 a bad address or in use, 503 unreachable)."""
+        """Bind or connect, again after a failure too. Raises `ClientError` (400 a bad address or in
+        use, 503 unreachable)."""
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send in order. Raises `ClientError` 503 where the transport is gone: the outbox keeps
@@ -27,6 +28,10 @@ class Publisher(Protocol):
 
     def joined(self) -> list[bytes]:
         """Topic prefixes subscribed to since the last call; empty where a transport can't know."""
+
+    def wait(self, wake: int, timeout: float) -> None:
+        """Nothing is to be sent: wait until the file descriptor `wake` is readable, someone joined
+        or `timeout` seconds passed. Raises `ClientError` 503 where the transport is found gone."""
 
     def close(self) -> None:
         """Flush for at most a second, then let go of every socket. Idempotent."""

@@ -1,0 +1,47 @@
+"""Terminal escapes and control bytes out of a chunk of lines. Pure, linear in time."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ESC: Final = b"\x1b"
+_BEL: Final = b"\x07"
+
+# Line ends and tabs stay; ESC and BEL stay until the sequences they belong to are gone.
+_CONTROLS: Final = bytes(set(range(0x20)) - set(b"\t\n\x07\x1b")) + b"\x7f"
+
+# U+0080 to U+009F are the 8-bit forms of ESC @ to ESC _: U+009B is a CSI, U+009D an OSC.
+_C1: Final = re.compile(rb"\xc2([\x80-\x9f])")
+
+# Possessive, so that nothing is tried twice; a string without its end loses only its introducer.
+_SEQUENCE: Final = re.compile(
+    rb"\x1b(?:"
+    rb"\[[0-?]*+[ -/]*+[@-~]?"  # CSI: colours, cursor moves; cut off at any point
+    rb"|\][^\x07\x1b\n]*+(?:\x07|\x1b\\)"  # OSC: titles, links, the clipboard
+    rb"|[PX^_][^\x1b\n]*+\x1b\\"  # DCS, SOS, PM, APC
+    rb"|[ -/]++[0-~]"  # charsets
+    rb"|[0-~]"  # two bytes
+    rb")"
+)
+
+
+def strip(data: bytes) -> bytes:
+    """Escapes and control bytes removed; valid UTF-8 in and out, the number of lines unchanged.
+
+    Tabs stay. Vertical tabs and form feeds are control bytes; U+2028 is text.
+    """
+    data = data.translate(None, _CONTROLS)
+    if b"\xc2" in data:
+        data = _C1.sub(_seven_bit, data)
+    if _ESC in data:
+        data = _SEQUENCE.sub(b"", data)
+        if _ESC in data:
+            data = data.translate(None, _ESC)
+    if _BEL in data:
+        data = data.translate(None, _BEL)
+    return data
+
+
+def _seven_bit(match: re.Match[bytes]) -> bytes:
+    return b"\x1b%c" % (match[1][0] - 0x40)

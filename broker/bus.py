@@ -1,0 +1,164 @@
+"""The bus: journal first, then every outbox. One thread; the order of `put` is kept.
+
+ingest workers ──put──▶ [bounded queue] ──▶ journal (group commit) ──▶ outbox ──▶ publisher
+                                                                 └──▶ outbox ──▶ publisher
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from broker.errors import Stopping
+from broker.journal import Record
+from broker.journal_writer import JournalWriter
+from broker.metrics import Metrics
+from broker.outbox import Outbox, Outgoing
+from broker.publisher import Message
+from broker.pulse import Pulse
+
+GROUP_SECONDS: Final = 0.02  # records wait this long for others of the same commit
+GROUP_BYTES: Final = 8 << 20
+QUEUE_BYTES: Final = 32 << 20  # beyond it, readers wait: Ray keeps the file
+WATERMARK_LAG: Final = 2.0  # seconds a frame must be out before a restart may leave it out
+
+
+class Bus:
+    """Takes records from any thread; commits and hands them out on its own."""
+
+    def __init__(
+        self,
+        writer: JournalWriter | None,
+        outboxes: Sequence[Outbox],
+        pulse: Pulse,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._writer = writer
+        self._outboxes = outboxes
+        self._pulse = pulse
+        self._metrics = metrics
+        self._clock = clock
+        self._clock_ns = clock_ns
+        self._queue: deque[Record] = deque()
+        self._queued_bytes = 0
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._watermarks: deque[tuple[float, int]] = deque()
+        self._sequence = writer.last_sequence() if writer else 0
+        self._thread = threading.Thread(target=self._run, name="raytap-bus", daemon=True)
+
+    def start(self) -> None:
+        """Begin to commit and hand out."""
+        self._thread.start()
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Queue records in order; waits while the queue is full. Raises `Stopping`."""
+        size = sum(len(record.payload) for record in records)
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._queued_bytes < QUEUE_BYTES)
+            if self._stopping:
+                raise Stopping
+            self._queue.extend(records)
+            self._queued_bytes += size
+            self._changed.notify_all()
+
+    def stop(self, timeout: float) -> None:
+        """Take no more, commit and hand out what was taken. Idempotent."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def finish(self) -> None:
+        """After the outboxes are flushed: the watermark stands at what they handed out."""
+        if self._writer:
+            self._writer.published(self._handed_out())
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for their commit."""
+        return self._queued_bytes
+
+    def republish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Hand out again what a crash may have kept from the wire. Before `start` only."""
+        for outbox in self._outboxes:
+            outbox.put(outgoing)
+
+    def _run(self) -> None:
+        while True:
+            group = self._take()
+            if group:
+                self._hand_out(group)
+            self._beat()
+            with self._changed:
+                if self._stopping and not self._queue:
+                    return
+
+    def _take(self) -> list[Record]:
+        with self._changed:
+            if not self._queue:
+                self._changed.wait_for(lambda: self._stopping or self._queue, timeout=0.25)
+            if self._queue and not self._stopping and self._queued_bytes < GROUP_BYTES:
+                self._changed.wait_for(
+                    lambda: self._stopping or self._queued_bytes >= GROUP_BYTES, GROUP_SECONDS
+                )
+            group: list[Record] = []
+            size = 0
+            while self._queue and size < GROUP_BYTES:
+                record = self._queue.popleft()
+                size += len(record.payload)
+                group.append(record)
+            self._queued_bytes -= size
+            self._changed.notify_all()
+            return group
+
+    def _hand_out(self, group: list[Record]) -> None:
+        first = self._sequence + 1
+        if self._writer is not None and self._writer.append(group):
+            self._sequence = self._writer.last_sequence()
+            first = self._sequence - len(group) + 1
+        for record in group:
+            self._metrics.frames.labels(record.stream.cluster, record.kind).inc()
+        now = self._clock()
+        self._pulse.published(group, now)
+        outgoing = [
+            Outgoing(
+                min(first + index, self._sequence),
+                record.stream,
+                Message(record.stream.topic, record.payload),
+            )
+            for index, record in enumerate(group)
+        ]
+        for outbox in self._outboxes:
+            outbox.wait_for_room()
+            outbox.put(outgoing)
+        self._advance_watermark(now)
+
+    def _beat(self) -> None:
+        beats = self._pulse.due(self._clock(), self._clock_ns())
+        if not beats:
+            return
+        outgoing = [
+            Outgoing(self._sequence, stream, Message(stream.topic, payload))
+            for stream, payload in beats
+        ]
+        for outbox in self._outboxes:
+            outbox.put(outgoing)
+
+    def _advance_watermark(self, now: float) -> None:
+        if self._writer is None:
+            return
+        handed_out = self._handed_out()
+        if not self._watermarks or now - self._watermarks[-1][0] >= 0.25:
+            self._watermarks.append((now, handed_out))
+        while self._watermarks and now - self._watermarks[0][0] >= WATERMARK_LAG:
+            self._writer.published(self._watermarks.popleft()[1])
+
+    def _handed_out(self) -> int:
+        return min((outbox.published for outbox in self._outboxes), default=self._sequence)

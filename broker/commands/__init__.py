@@ -1,0 +1,1 @@
+"""The subcommands: each module's `command` is what `raytap <name>` runs."""

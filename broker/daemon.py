@@ -1,0 +1,291 @@
+"""The daemon: it is put together here, and its life reads in `run`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from broker.backoff import Backoff
+from broker.bus import Bus
+from broker.checkpoint import Checkpoint
+from broker.config import ClusterConfig, Config
+from broker.errors import ClientError, JournalError
+from broker.events import get_logger
+from broker.http.app import create_app
+from broker.http.server import HttpServer
+from broker.ingest.agents import Agents
+from broker.ingest.cluster import ClusterIngest
+from broker.ingest.context import Context
+from broker.ingest.discovery import Discovery
+from broker.ingest.last_alive import LastAlive
+from broker.journal import Journal
+from broker.journal.replay import Replay, replay
+from broker.journal_writer import JournalWriter
+from broker.jobview import JobView
+from broker.metrics import Metrics, Readings
+from broker.outbox import Outbox, Outgoing
+from broker.pipeline import Pipeline
+from broker.publisher import Message, Publisher
+from broker.pulse import Beat, Pulse
+from broker.redact import DEFAULT_RULES, Redactor
+from broker.refill import Refill
+from broker.sources.endpoints import Endpoints
+from broker.sources.http_client import HttpClient
+from broker.sources.ray_api import RayApi
+from broker.state_dir import StateDir
+from broker.topic import Stream
+
+RECONNECT_SECONDS: Final = 1.0  # after a restart: subscribers connect again before frames go out
+STOP_SECONDS: Final = 4.0  # of the five that a stop may take
+
+log = get_logger("daemon")
+
+
+class Daemon:
+    """One raytap process. `start` and `stop` are called on one thread, the rest on any."""
+
+    def __init__(
+        self,
+        config: Config,
+        tokens: Mapping[str, str | None],
+        publishers: Sequence[Publisher],
+        version: str,
+    ) -> None:
+        self.config = config
+        self.metrics = Metrics(version)
+        self._tokens = tokens
+        self._stopping = threading.Event()
+        self._state = StateDir(config.state_dir)
+        self.broker = self._state.broker_id()
+        self._journal_problem = ""
+        self._journal = self._open_journal(self._state.journal)
+        self._writer = JournalWriter(self._journal, self.metrics) if self._journal else None
+        self._pulse = Pulse(self.broker, self._heartbeat_interval(), self._beat)
+        self._outboxes = [
+            Outbox(publisher, config.limits.queue_size, Backoff(), self._pulse.join)
+            for publisher in publishers
+        ]
+        self._bus = Bus(self._writer, self._outboxes, self._pulse, self.metrics)
+        self._redactor = self._make_redactor()
+        self._clusters = self._make_clusters()
+        self._server = (
+            HttpServer(create_app(self, self.metrics, config.http.bind), config.http.bind)
+            if config.http.enabled
+            else None
+        )
+        self._watch()
+
+    # Life -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bind, publish again what a crash may have kept back, then follow. Raises `ClientError`
+        for an address that can't be bound."""
+        if self._server:
+            self._server.start()
+            self._pulse.http = reachable(self._server.address)
+        for outbox in self._outboxes:
+            outbox.start()
+        self._republish()
+        self._bus.start()
+        for cluster in self._clusters.values():
+            cluster.start()
+        log.info("started", broker=self.broker, http=self.http, clusters=list(self._clusters))
+
+    def stop(self) -> None:
+        """Stop reading, publish what was read, close; within five seconds. Idempotent."""
+        if self._stopping.is_set():
+            return
+        deadline = time.monotonic() + STOP_SECONDS
+        self._stopping.set()
+        for cluster in self._clusters.values():
+            cluster.stop(_left(deadline, 1.5))
+        self._bus.stop(_left(deadline, 1.0))
+        for outbox in self._outboxes:
+            outbox.flush(_left(deadline, 1.0))
+        self._bus.finish()
+        for outbox in self._outboxes:
+            outbox.stop(_left(deadline, 1.0))
+        if self._server:
+            self._server.stop(max(0.5, _left(deadline, 1.0)))
+        if self._writer:
+            self._writer.close(max(0.5, _left(deadline, 1.0)))
+        for cluster in self._clusters.values():
+            cluster.close()
+        self._state.close()
+        log.info("stopped", broker=self.broker)
+
+    @property
+    def http(self) -> str:
+        """Where the HTTP API answers; empty where it is off."""
+        return self._pulse.http
+
+    # What the HTTP API asks (broker.http.status.Status) -----------------------------------------
+
+    def ready(self) -> bool:
+        return all(cluster.answered for cluster in self._clusters.values())
+
+    def degraded(self) -> list[str]:
+        problems = [
+            f"cluster {name}: {cluster.trouble}"
+            for name, cluster in self._clusters.items()
+            if cluster.trouble
+        ]
+        journal = self._journal_problem or (self._writer.problem if self._writer else "")
+        if journal:
+            problems.append(f"journal: {journal} (frames go out, but can't be replayed)")
+        problems += [
+            f"{outbox.name}: {outbox.last_error.message if outbox.last_error else 'connecting'}"
+            for outbox in self._outboxes
+            if not outbox.connected
+        ]
+        return problems
+
+    def jobs(self) -> list[JobView]:
+        return [view for cluster in self._clusters.values() for view in cluster.views()]
+
+    def replay(self, stream: Stream, epoch: str | None, start: int, limit: int | None) -> Replay:
+        if self._journal is None:
+            why = self._journal_problem or "it is off ([journal] enabled = false)"
+            raise ClientError(503, f"there is no journal: {why}")
+        return replay(self._journal, stream, epoch, start, limit, self._refill)
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _open_journal(self, path: Path) -> Journal | None:
+        from broker.journal.sqlite import SqliteJournal
+
+        config = self.config.journal
+        if not config.enabled:
+            return None
+        try:
+            return SqliteJournal(path, config.max_bytes, config.max_job_bytes, config.max_age)
+        except JournalError as error:
+            # Lines that reach people without a replay are worth more than no lines.
+            self._journal_problem = error.message
+            self.metrics.journal_unjournaled.set(1)
+            log.error("journal_unusable", why=error.message, effect="no replay, no checkpoints")
+            return None
+
+    def _make_redactor(self) -> Redactor | None:
+        config = self.config.sanitize
+        if not config.redact:
+            return None
+        rules = [rule for rule in DEFAULT_RULES if rule.id not in config.disable]
+        return Redactor(rules, config.rules)
+
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(self._redactor, self.config.limits.max_message_size)
+
+    def _make_clusters(self) -> dict[str, ClusterIngest]:
+        checkpoints = self._journal.checkpoints() if self._journal else {}
+        clusters = {
+            name: self._make_cluster(
+                name,
+                config,
+                {stream.job: at for stream, at in checkpoints.items() if stream.cluster == name},
+            )
+            for name, config in self.config.cluster.items()
+        }
+        self._refill = (
+            Refill(
+                self._journal,
+                {name: cluster.sources for name, cluster in clusters.items()},
+                self._pipeline,
+                self.config.limits.max_message_size,
+            )
+            if self._journal
+            else None
+        )
+        return clusters
+
+    def _make_cluster(
+        self, name: str, config: ClusterConfig, checkpoints: Mapping[str, Checkpoint]
+    ) -> ClusterIngest:
+        client = HttpClient(config, self._tokens.get(name))
+        endpoints = Endpoints(config.endpoints)
+        alive = LastAlive(self._state.path / f"alive-{name}")
+        context = Context(
+            cluster=name,
+            broker=self.broker,
+            config=config,
+            limits=self.config.limits,
+            client=client,
+            endpoints=endpoints,
+            agents=Agents(config.agent_requests_per_s),
+            websockets=threading.BoundedSemaphore(config.max_websockets),
+            pipeline=self._pipeline,
+            put=self._bus.put,
+            metrics=self.metrics,
+            stopping=self._stopping,
+            backoff=lambda: Backoff(config.backoff_base, config.backoff_cap),
+        )
+        discovery = Discovery(
+            name,
+            config.jobs,
+            config.follow == "all",
+            config.lost_after,
+            resume=[job for job, at in checkpoints.items() if not at.ended],
+            since=alive.before,
+        )
+        api = RayApi(client, endpoints)
+        return ClusterIngest(
+            context, api, discovery, self._pulse, checkpoints, self._epochs, alive.now
+        )
+
+    def _epochs(self, stream: Stream) -> set[str]:
+        if self._journal is None:
+            return set()
+        return {span.epoch for span in self._journal.spans(stream) if span.epoch}
+
+    def _heartbeat_interval(self) -> float:
+        return min(config.heartbeat_interval for config in self.config.cluster.values())
+
+    def _beat(self, stream: Stream) -> Beat | None:
+        cluster = self._clusters.get(stream.cluster)
+        return cluster.beat(stream.job) if cluster else None
+
+    def _republish(self) -> None:
+        """Frames that were committed but may not have left: again, once subscribers are back."""
+        if self._journal is None or not self._outboxes:
+            return
+        if not self._journal.last_sequence():
+            return
+        self._stopping.wait(RECONNECT_SECONDS)
+        again = [
+            Outgoing(stored.sequence, stream, Message(stream.topic, stored.payload))
+            for stream, stored in self._journal.unpublished()
+        ]
+        if again:
+            log.info("published_again", frames=len(again))
+        self._bus.republish(again)
+
+    def _watch(self) -> None:
+        self.metrics.watch_jobs(self.jobs)
+        if self._journal:
+            self.metrics.watch_journal(self._journal.usage)
+        self.metrics.watch(self._readings)
+
+    def _readings(self) -> Readings:
+        return {
+            "publisher_queue_frames": self._by_transport(lambda outbox: outbox.depth),
+            "publisher_frames": self._by_transport(lambda outbox: outbox.published_frames),
+            "publisher_bytes": self._by_transport(lambda outbox: outbox.published_bytes),
+            "publisher_dropped_frames": self._by_transport(lambda outbox: outbox.dropped),
+            "publisher_connected": self._by_transport(lambda outbox: outbox.connected),
+        }
+
+    def _by_transport(self, read: Callable[[Outbox], float]) -> dict[tuple[str, ...], float]:
+        return {(outbox.name,): float(read(outbox)) for outbox in self._outboxes}
+
+
+def reachable(address: str) -> str:
+    """The base URL that heartbeats tell; empty where the bind says nothing of where we are."""
+    host, _, _port = address.rpartition(":")
+    return "" if host in ("0.0.0.0", "[::]", "") else f"http://{address}"
+
+
+def _left(deadline: float, most: float) -> float:
+    return max(0.05, min(most, deadline - time.monotonic()))

@@ -1,0 +1,120 @@
+"""The routes of the HTTP API, as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from broker.addresses import host_port
+from broker.errors import ClientError
+from broker.http.errors import (
+    RETRY_AFTER_S,
+    JsonResponse,
+    error_response,
+    on_client_error,
+    on_route_error,
+)
+from broker.http.guard import Guard
+from broker.http.log_route import LogRoute
+from broker.http.query import query_values, stream_of
+from broker.http.status import Status
+from broker.jobview import JobList
+from broker.metrics import Metrics
+from broker.topic import Stream, matches
+
+INDEX: Final = """\
+raytap: every Ray job's log, read once, for any number of subscribers
+
+/livez                          the process runs
+/readyz                         bound, and the jobs were looked for; what is degraded
+/metrics                        for Prometheus
+/v1/jobs                        what is followed    ?cluster=GLOB &job=GLOB
+/v1/jobs/CLUSTER/JOB            one of them
+/v1/jobs/CLUSTER/JOB/log        its log             ?from=LINE &limit=LINES &epoch=EPOCH
+    Accept: text/plain, application/x-ndjson or application/msgpack
+"""
+
+
+class Api:
+    """The handlers; all they know comes from `Status` and `Metrics`."""
+
+    def __init__(self, status: Status, metrics: Metrics) -> None:
+        self._status = status
+        self._metrics = metrics
+
+    async def index(self, _request: Request) -> Response:
+        return PlainTextResponse(INDEX)
+
+    async def livez(self, _request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(self, _request: Request) -> Response:
+        ready = await asyncio.to_thread(self._status.ready)
+        degraded = await asyncio.to_thread(self._status.degraded)
+        body: dict[str, object] = {"ready": ready, "degraded": degraded}
+        if ready:
+            return JsonResponse(body)
+        body["error"] = {"status": 503, "message": "the first discovery is still under way"}
+        return JsonResponse(body, status_code=503, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+    async def metrics(self, request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        page, content_type = await asyncio.to_thread(self._metrics.exposition, accept)
+        return Response(page, headers={"Content-Type": content_type})
+
+    async def jobs(self, request: Request) -> Response:
+        asked = query_values(request.scope["query_string"], ("cluster", "job"))
+        cluster, job = asked.get("cluster", "*"), asked.get("job", "*")
+        found = [
+            view
+            for view in await asyncio.to_thread(self._status.jobs)
+            if fnmatchcase(view.cluster, cluster) and matches(job, Stream(view.cluster, view.job))
+        ]
+        degraded = await asyncio.to_thread(self._status.degraded)
+        return JsonResponse(JobList(self._status.broker, degraded, found))
+
+    async def job(self, request: Request) -> Response:
+        query_values(request.scope["query_string"], ())
+        stream = stream_of(request.path_params)
+        for view in await asyncio.to_thread(self._status.jobs):
+            if (view.cluster, view.job) == stream:
+                return JsonResponse(view)
+        return error_response(404, f"job {stream} is not known here; /v1/jobs lists what is")
+
+
+def create_app(status: Status, metrics: Metrics, bind: str) -> Starlette:
+    """The API of one daemon. `bind` is the `HOST:PORT` it is served at."""
+    api = Api(status, metrics)
+    log_route = LogRoute(status, metrics)
+    endpoints: dict[str, Callable[..., Any]] = {
+        "/": api.index,
+        "/livez": api.livez,
+        "/readyz": api.readyz,
+        "/metrics": api.metrics,
+        "/v1/jobs": api.jobs,
+        "/v1/jobs/{cluster}/{job}": api.job,
+        "/v1/jobs/{cluster}/{job}/log": log_route,
+    }
+    app = Starlette(
+        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()],
+        middleware=[
+            Middleware(
+                Guard,
+                host=host_port(bind).host,
+                requests=metrics.http_requests,
+                routes={endpoint: path for path, endpoint in endpoints.items()},
+            )
+        ],
+        exception_handlers={ClientError: on_client_error, HTTPException: on_route_error},
+    )
+    app.router.redirect_slashes = False
+    return app

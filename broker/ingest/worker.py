@@ -1,0 +1,410 @@
+"""The ingest worker: one job's reader. It is no thread; a scheduler calls `step` when it is due."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from broker.checkpoint import Checkpoint
+from broker.errors import ClientError
+from broker.events import get_logger
+from broker.ingest.choice import Choice
+from broker.ingest.context import Context
+from broker.ingest.cursor import Mismatch
+from broker.ingest.framer import Framer
+from broker.ingest.rate import Rate
+from broker.ingest.reader import LimitReached, Reader
+from broker.ingest.tail import Tail
+from broker.jobview import ErrorView, JobView, State
+from broker.pulse import Beat
+from broker.sources.http_client import RetryLater
+from broker.sources.ray_api import RayJob
+from broker.sources.source import LogMissing, LogReplaced
+from broker.topic import Stream
+
+LINGER: Final = 60.0  # seconds an ended log is looked at again: Ray may append after the end
+LINGER_POLL: Final = 5.0
+OVER_POLL: Final = 1.0  # a log whose job is over is asked at least so often until it settles
+TAIL_CLOSES: Final = 15.0  # seconds after the end in which Ray closes a tail
+STATE_FILE_SHARE: Final = 10.0  # a state-file read is followed by a pause ten times its length
+
+log = get_logger("ingest")
+
+
+class Worker:
+    """Reads one job's log from its checkpoint on until the job is over.
+
+    `step` and `close` are called on one thread at a time; the others on any.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        stream: Stream,
+        job: RayJob,
+        session: str,
+        at: Checkpoint,
+        epochs: set[str],
+        wake: Callable[[Stream], None],
+    ) -> None:
+        self.stream = stream
+        self._context = context
+        self._job = job
+        self._framer = Framer(
+            stream,
+            context.broker,
+            context.pipeline(),
+            at,
+            epochs,
+            session=session,
+            marked=(at.offset or 0) >> 20,
+        )
+        self._reader = Reader(context, self._framer)
+        self._choice = Choice(context, stream.job)
+        self._tail = Tail(context, stream.job, lambda: wake(stream))
+        self._backoff = context.backoff()
+        self._rate = Rate()
+        self._errors: deque[ErrorView] = deque(maxlen=context.limits.exception_queue_size)
+        self._told = ("", 0)
+        self._state: State = "connecting"
+        self._interval = context.config.poll_interval
+        self._reconnects = 0
+        self._retry_at = 0.0
+        self._progress = at.line
+        self._failing_since: float | None = None
+        self._over_since: float | None = None
+        self._stable: tuple[int, float] | None = None
+        self._ended_at: float | None = None
+        self._complete: bool | None = None
+        self._stopped = ""
+        self._lost = False
+
+    # What discovery tells -------------------------------------------------------------------
+
+    def told(self, job: RayJob, session: str) -> bool:
+        """Ray's newest word on the job; whether it is news."""
+        news = (job.status, job.run) != (self._job.status, self._job.run)
+        self._framer.session = session
+        self._lost = False
+        self._job = job
+        return news
+
+    def lost(self) -> None:
+        """The head has not known the job for `lost_after`."""
+        self._lost = not self._job.terminal
+
+    # What others see ------------------------------------------------------------------------
+
+    @property
+    def run(self) -> int:
+        """The start time of the run that Ray told of last."""
+        return self._job.run
+
+    @property
+    def over(self) -> bool:
+        """Whether `end` was published for the run that Ray told of last."""
+        return self._stopped != "" or (
+            self._ended_at is not None and self._told == (self._status(self._job), self.run)
+        )
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where it stands."""
+        return self._framer.position
+
+    def beat(self) -> Beat:
+        """For heartbeats."""
+        return Beat(self._state, self._status(self._job), self.run)
+
+    def view(self, now: float) -> JobView:
+        """For `jobs`."""
+        at, totals = self._framer.position, self._framer.totals
+        errors = list(self._errors)
+        return JobView(
+            cluster=self.stream.cluster,
+            job=self.stream.job,
+            state=self._state,
+            status=self._status(self._job),
+            run=self.run,
+            source=self._reader.source,
+            epoch=at.epoch,
+            next=self._framer.next,
+            offset=at.offset,
+            size=self._choice.size,
+            lines=totals.lines,
+            bytes=totals.bytes,
+            frames=totals.frames,
+            lines_per_s=self._rate.per_second(now, totals.lines),
+            poll_interval_s=round(self._interval, 3),
+            reconnects=self._reconnects,
+            dropped=totals.dropped,
+            redacted=totals.redacted,
+            truncated=totals.truncated,
+            resets=totals.resets,
+            last_frame_ts=totals.last_frame_ts,
+            complete=self._complete,
+            reason=self._stopped,
+            last_error=errors[-1].message if errors else "",
+            errors=errors,
+        )
+
+    # The work -------------------------------------------------------------------------------
+
+    def step(self, now: float) -> float | None:
+        """Do what is due; when to be called again, or None where nothing is left to do.
+
+        Raises `Stopping` where the daemon goes down meanwhile.
+        """
+        job, lost = self._job, self._lost
+        self._rate.sample(now, self._framer.totals.lines)
+        self._choice.remember(job.driver_agent_http_address)
+        self._announce(job)
+        try:
+            if not self._reader.drain():
+                return now + (self._reader.held(now) or 0.0)
+            deadline = self._read(job, lost, now)
+        except (LogReplaced, Mismatch) as reason:
+            return self._replaced(str(reason), now)
+        except LimitReached:
+            self._over_limit(job)
+            return None
+        except LogMissing:
+            return self._missing(job, lost, now)
+        except RetryLater as error:
+            self._failed(error, now)
+            return now + error.seconds
+        except ClientError as error:
+            return self._failed(error, now)
+        return deadline
+
+    def close(self) -> None:
+        """Let go of its connection."""
+        self._tail.close()
+
+    def _announce(self, job: RayJob) -> None:
+        """Say what Ray's word on the job is now, once."""
+        if (job.status, job.run) == self._told or not job.status:
+            return
+        again = self._told[1] not in (0, job.run)
+        self._told = (job.status, job.run)
+        if again or self._ended_at is None:
+            self._ended_at = None
+            self._complete = None
+            self._over_since = None
+            self._stable = None
+            self._interval = self._context.config.poll_interval
+            self._state = "connecting" if again else self._state
+            if self._framer.position.run != job.run or not self._framer.position.ended:
+                self._context.put([self._framer.status(job.status, job.run, self._ns())])
+
+    def _read(self, job: RayJob, lost: bool, now: float) -> float | None:
+        self._probe_agent(now)
+        if not job.status and not lost:  # what an earlier daemon followed; Ray has not told yet
+            self._state = "connecting"
+            return now + self._context.config.discovery_interval / 2
+        over = job.terminal or lost
+        if over and self._over_since is None:
+            self._over_since = now
+        if job.status == "PENDING" and not self._choice.has_agent:
+            self._state = "waiting"
+            return now + self._context.config.discovery_interval / 2
+        if self._tail_wanted(over, now):
+            deadline = self._follow_tail(over, now)
+            if deadline is not None:
+                return deadline
+        self._tail.close()
+        return self._poll(job, over, lost, now)
+
+    def _probe_agent(self, now: float) -> None:
+        """See whether an agent that was out of reach is back, before anything is left for it."""
+        base = self._choice.silent_agent(now)
+        if not base:
+            return
+        try:
+            self._choice.probe()
+        except ClientError:
+            self._context.agents.unreachable(base, now)
+        else:
+            self._context.agents.answered(base, now)
+
+    # Over a websocket -----------------------------------------------------------------------
+
+    def _tail_wanted(self, over: bool, now: float) -> bool:
+        if over:
+            # Ray closes it some seconds after the end; what it had to say is all the same
+            # reconciled with the file then.
+            since = self._over_since or now
+            return self._tail.is_open and now - since < TAIL_CLOSES
+        return self._choice.tail_wanted()
+
+    def _follow_tail(self, over: bool, now: float) -> float | None:
+        if not self._tail.is_open:
+            if now < self._retry_at:
+                return self._retry_at
+            if not self._tail.open(self._framer.next, now):
+                return None  # no slot: the state file until there is one
+            self._reader.begin_tail("websocket")
+        while data := self._tail.take():
+            self._succeeded()
+            if not self._reader.push(data):
+                return now + (self._reader.held(now) or 0.0)
+        if self._tail.over(self._framer.next):
+            self._count_reconnect("websocket")
+            if over:
+                return None
+            self._choice.poisoned = self._tail.hopeless
+            if self._choice.poisoned:
+                log.warning("tail_given_up", job=str(self.stream), line=self._framer.next)
+                return now
+            self._retry_at = now + self._backoff.next()
+            return self._retry_at
+        return now + 1.0
+
+    # By polling -----------------------------------------------------------------------------
+
+    def _poll(self, job: RayJob, over: bool, lost: bool, now: float) -> float | None:
+        config = self._context.config
+        agent = self._choice.agent_base()
+        if agent:
+            printing = self._interval < 2 * config.poll_interval
+            pause = self._context.agents.ask(agent, printing, now)
+            if pause > 0:
+                return now + pause
+        source = self._choice.polled()
+        try:
+            taken = self._reader.pull(source)
+        except ClientError as error:
+            outcome = "missing" if isinstance(error, LogMissing) else str(error.status)
+            self._count_request(source.name, outcome)
+            if agent and error.status in (408, 503):
+                self._context.agents.unreachable(agent, now)
+            raise
+        self._count_request(source.name, "ok")
+        done = self._context.clock()
+        self._succeeded()
+        if agent:
+            self._context.agents.answered(agent, done)
+        else:
+            self._choice.state_file_took(done - now)
+        held = self._reader.held(done)
+        if held is not None:
+            return done + held
+        if source.size is not None and self._reader.offset < source.size:
+            self._stable = None
+            return done
+        if over and self._settled(self._reader.offset, done):
+            return self._end(job, lost, complete=not lost, now=done)
+        self._pace(taken, over)
+        pause = 0.0 if agent else STATE_FILE_SHARE * (done - now)
+        return done + max(self._interval, pause)
+
+    def _pace(self, taken: int, over: bool) -> None:
+        config = self._context.config
+        if self._ended_at is not None:
+            self._interval = LINGER_POLL
+        elif taken:
+            self._interval = config.poll_interval
+        else:
+            self._interval = min(self._interval * 1.5, config.poll_interval_max)
+        if over and self._ended_at is None:
+            self._interval = min(self._interval, OVER_POLL)
+
+    def _settled(self, offset: int, now: float) -> bool:
+        """Whether the log has been of this size for as long as it takes to believe it."""
+        if self._stable is None or self._stable[0] != offset:
+            self._stable = (offset, now)
+        return now - self._stable[1] >= self._context.config.settle
+
+    def _end(self, job: RayJob, lost: bool, complete: bool, now: float) -> float | None:
+        if self._ended_at is None or (self._stable and self._stable[1] > self._ended_at):
+            self._reader.finish()
+            status = "LOST" if lost else job.status
+            self._complete = complete
+            self._context.put([self._framer.end(status, complete, self._ns())])
+            log.info("job_ended", job=str(self.stream), status=status, lines=self._framer.next)
+            self._ended_at = now
+        self._state = "ended"
+        if now - self._ended_at >= LINGER or not complete:
+            return None
+        self._interval = LINGER_POLL
+        return now + LINGER_POLL
+
+    # What goes wrong ------------------------------------------------------------------------
+
+    def _replaced(self, reason: str, now: float) -> float:
+        log.warning("log_reset", job=str(self.stream), reason=reason)
+        self._context.metrics.resets.labels(self._context.cluster).inc()
+        self._reader.replaced(reason)
+        self._tail.close()
+        return now + self._context.config.poll_interval
+
+    def _over_limit(self, job: RayJob) -> None:
+        self._tail.close()
+        self._stopped = 'over the limits of this daemon (limits.on_limit = "stop")'
+        self._state = "failed"
+        self._complete = False
+        self._note(ClientError(429, self._stopped))
+        self._context.put(
+            [
+                self._framer.error(429, self._stopped, self._ns()),
+                self._framer.end(job.status, False, self._ns()),
+            ]
+        )
+
+    def _missing(self, job: RayJob, lost: bool, now: float) -> float | None:
+        """There is no file: not yet, or not any more."""
+        if self._ended_at is not None:
+            return None
+        self._succeeded()
+        self._state = "waiting"
+        if (job.terminal or lost) and self._settled(-1, now):
+            return self._end(job, lost, complete=not lost and self._framer.next == 0, now=now)
+        self._pace(0, job.terminal)
+        return now + self._interval
+
+    def _failed(self, error: ClientError, now: float) -> float | None:
+        first = self._failing_since is None
+        if self._failing_since is None:
+            self._failing_since = now
+        self._tail.close()
+        self._note(error)
+        self._retry_at = now + max(0.05, self._backoff.next())
+        self._count_reconnect(self._reader.source or "none")
+        job, lost = self._job, self._lost
+        if self._ended_at is not None:
+            return None
+        self._state = "reconnecting"
+        if first:
+            self._context.put([self._framer.error(error.status, error.message, self._ns())])
+            log.warning("read_failed", job=str(self.stream), status=error.status, why=error.message)
+        patience = 0.0 if lost else self._context.config.lost_after
+        if (job.terminal or lost) and now - self._failing_since >= patience:
+            return self._end(job, lost, complete=False, now=now)
+        return self._retry_at
+
+    def _succeeded(self) -> None:
+        self._failing_since = None
+        if self._framer.next > self._progress:
+            self._progress = self._framer.next
+            self._backoff.reset()
+        if self._state != "ended":
+            self._state = "streaming"
+
+    def _note(self, error: ClientError) -> None:
+        self._errors.append(ErrorView(self._ns(), error.status, error.message))
+        self._context.metrics.errors.labels(self._context.cluster, str(error.status)).inc()
+
+    def _count_request(self, source: str, outcome: str) -> None:
+        self._context.metrics.source_requests.labels(self._context.cluster, source, outcome).inc()
+
+    def _count_reconnect(self, source: str) -> None:
+        self._reconnects += 1
+        self._context.metrics.reconnects.labels(self._context.cluster, source).inc()
+
+    def _status(self, job: RayJob) -> str:
+        return "LOST" if self._lost else job.status
+
+    def _ns(self) -> int:
+        return self._context.clock_ns()

@@ -1,0 +1,102 @@
+"""Lines that the journal has let go, read from Ray again: by byte offset, from the nearest mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+
+from broker.checkpoint import Checkpoint
+from broker.errors import ClientError
+from broker.frame import Frame
+from broker.ingest.cursor import Cursor, epoch_of
+from broker.journal import Journal
+from broker.pipeline import Pipeline
+from broker.sources.source import LogReplaced, Source
+from broker.topic import Stream
+
+FIRST_LINE_BYTES = 1 << 20
+
+
+class Refill:
+    """Called on any thread, several at a time."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sources: Mapping[str, Callable[[str], tuple[str, list[Source]]]],
+        pipeline: Callable[[], Pipeline],
+        max_line: int,
+    ) -> None:
+        self._journal = journal
+        self._sources = sources
+        self._pipeline = pipeline
+        self._max_line = max_line
+
+    def __call__(self, stream: Stream, epoch: str, first: int, until: int) -> Iterator[Frame]:
+        """`log` frames of `[first, until)`, as far as Ray still has that file; from the first
+        source that does. Raises `ClientError` 404 (not that file any more), 408, 500, 503."""
+        if stream.cluster not in self._sources:
+            raise ClientError(404, f"cluster {stream.cluster} is not one of this daemon's")
+        session, sources = self._sources[stream.cluster](stream.job)
+        trouble = ClientError(503, f"no source of {stream} is known")
+        for source in sources:
+            try:
+                self._check(source, session, stream, epoch)
+                yield from self._read(source, stream, epoch, first, until)
+                return
+            except LogReplaced as error:
+                raise ClientError(404, str(error)) from None
+            except ClientError as error:
+                trouble = error
+        raise trouble
+
+    def _check(self, source: Source, session: str, stream: Stream, epoch: str) -> None:
+        """Whether it is that file: by its first line, which is what an epoch is named by."""
+        head = b""
+        with closing(source.read(0, b"")) as reading:
+            for data in reading:
+                head += data
+                if b"\n" in head or b"\r" in head or len(head) > FIRST_LINE_BYTES:
+                    break
+        cursor = Cursor(Checkpoint(), self._max_line)
+        pieces = cursor.feed(head, chunk_size=1)
+        chunk = pieces[0].chunk if pieces else cursor.partial()
+        line = chunk.data[: chunk.data.index(b"\n")] if chunk else b""
+        if epoch_of(session, stream.job, line) != epoch:
+            raise LogReplaced("Ray has another file of that job now")
+
+    def _read(
+        self, source: Source, stream: Stream, epoch: str, first: int, until: int
+    ) -> Iterator[Frame]:
+        mark = self._journal.mark_before(stream, epoch, first)
+        at = Checkpoint()
+        if mark is not None:
+            at = Checkpoint(epoch, mark.line, mark.offset, mark.crc, key_lines=mark.key_lines)
+        cursor = Cursor(at, self._max_line)
+        key_lines = at.key_lines
+        pipeline = self._pipeline()
+        size = -1
+        while cursor.offset is not None and size != cursor.offset:
+            size = cursor.offset
+            with closing(source.read(size, cursor.tail)) as reading:
+                for data in reading:
+                    for chunk, _ in cursor.feed(data):
+                        batch = pipeline.process(chunk, key_lines)
+                        key_lines = batch.key_lines
+                        end = chunk.first + chunk.lines
+                        if end > first:
+                            yield Frame(
+                                kind="log",
+                                cluster=stream.cluster,
+                                job=stream.job,
+                                first=chunk.first,
+                                next=end,
+                                epoch=epoch,
+                                lines=batch.lines,
+                                cr=batch.cr,
+                                offset=chunk.offset,
+                                redacted=batch.redacted,
+                                truncated=batch.truncated,
+                            )
+                        if end >= until:
+                            return

@@ -1,0 +1,161 @@
+"""HTTP to one cluster: one connection pool, one place where urllib3's errors become ours."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from broker.backoff import retry_after
+from broker.config import ClusterConfig
+from broker.error_message import sanitize_error_message
+from broker.errors import ClientError
+
+PIECE: Final = 1 << 20
+
+
+class RetryLater(ClientError):
+    """Ray answered 429; `seconds` is how long to leave it alone."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(429, message)
+        self.seconds = seconds
+
+
+class HttpClient:
+    """A pool for the dashboard and the agents of one cluster. Thread-safe."""
+
+    def __init__(self, config: ClusterConfig, token: str | None) -> None:
+        self.headers = {"Accept-Encoding": "identity", **config.headers}
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
+        self.timeout = urllib3.Timeout(connect=config.connect_timeout, read=config.read_timeout)
+        context = ssl.create_default_context(cafile=config.ca_file) if config.ca_file else None
+        options: dict[str, Any] = {
+            "maxsize": max(8, 2 * config.readers),
+            "retries": False,
+            "timeout": self.timeout,
+            "ssl_context": context,
+        }
+        self._pool = (
+            urllib3.ProxyManager(config.proxy, **options)
+            if config.proxy
+            else urllib3.PoolManager(num_pools=64, **options)
+        )
+
+    @contextmanager
+    def open(
+        self, url: str, headers: Mapping[str, str] | None = None, read_timeout: float | None = None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """GET; the body is read by the caller. Any error while it is open is a `ClientError`."""
+        try:
+            response = self._request(url, {**self.headers, **(headers or {})}, read_timeout)
+        except (HTTPError, OSError) as error:
+            raise explain(error, url) from None
+        try:
+            yield response
+        except (HTTPError, OSError) as error:
+            raise explain(error, url) from None
+        finally:
+            # Read to its end, the response gave its connection back already; a half-read one
+            # can't be used again.
+            response.close()
+
+    def _request(
+        self, url: str, headers: Mapping[str, str], read_timeout: float | None
+    ) -> urllib3.BaseHTTPResponse:
+        timeout = self.timeout
+        if read_timeout is not None:
+            timeout = urllib3.Timeout(connect=timeout.connect_timeout, read=read_timeout)
+        for last in (False, True):
+            try:
+                return self._pool.request(
+                    "GET",
+                    url,
+                    headers=headers,
+                    preload_content=False,
+                    redirect=False,
+                    timeout=timeout,
+                )
+            except ProtocolError:
+                # Ray's servers let go of an idle connection after a second, and a request that
+                # meets that moment fails without a fault of anyone's: once more on a new one.
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    def get(self, url: str, max_bytes: int = 64 << 20) -> bytes:
+        """A whole small body; raises `ClientError` for any answer but 200."""
+        with self.open(url) as response:
+            body = response.read(max_bytes)
+            check_status(response, url, body)
+            if response.read(1):
+                raise ClientError(500, f"the answer of {path_of(url)} is over {max_bytes} bytes")
+            return body
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._pool.clear()
+
+
+def pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it comes, in pieces of at most 1 MiB."""
+    while piece := response.read1(PIECE):
+        yield piece
+
+
+def check_status(response: urllib3.BaseHTTPResponse, url: str, body: bytes = b"") -> None:
+    """Raise the `ClientError` that an answer other than 200 or 206 stands for."""
+    status = response.status
+    if status in (200, 206):
+        return
+    where = path_of(url)
+    if status == 404:
+        raise ClientError(404, f"Ray does not know {where}")
+    if status == 429:
+        seconds = retry_after(response.headers)
+        raise RetryLater(f"Ray asks to be left alone ({where})", seconds)
+    if status in (401, 403):
+        what = "no token was accepted" if status == 401 else "the token was refused"
+        raise ClientError(
+            400, f"{what}: Ray answered {status} for {where}; see cluster token_file or token_env"
+        )
+    text = sanitize_error_message(body[-300:].decode("utf-8", "replace"), f"Ray answered {status}")
+    raise ClientError(500 if status >= 500 else 400, f"{text} ({where})")
+
+
+def explain(error: Exception, url: str) -> ClientError:
+    """Our error for one of urllib3's or the system's."""
+    where = host_of(url)
+    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)) and not isinstance(
+        error, NewConnectionError
+    ):
+        return ClientError(408, f"{where} did not answer in time")
+    if isinstance(error, NewConnectionError):
+        return ClientError(503, f"{where} cannot be reached")
+    if isinstance(error, SSLError):
+        return ClientError(503, sanitize_error_message(str(error), f"TLS to {where}"))
+    if isinstance(error, (ProtocolError, OSError)):
+        return ClientError(503, f"{where} closed the connection early")
+    return ClientError(503, sanitize_error_message(str(error), where))
+
+
+def host_of(url: str) -> str:
+    """host:port of a URL, for messages."""
+    return urllib3.util.parse_url(url).netloc or url
+
+
+def path_of(url: str) -> str:
+    """The path of a URL without its query, for messages."""
+    return urllib3.util.parse_url(url).path or "/"

@@ -1,0 +1,71 @@
+"""What Ray's dashboard tells about the cluster and its jobs."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from broker.errors import ClientError
+from broker.sources.endpoints import Endpoints
+from broker.sources.http_client import HttpClient
+
+TERMINAL: Final = frozenset({"STOPPED", "SUCCEEDED", "FAILED", "LOST"})
+
+
+class RayJob(msgspec.Struct, frozen=True):
+    """The part of a job record that we keep. The rest holds secrets and is never decoded."""
+
+    type: str = ""
+    submission_id: str | None = None
+    job_id: str | None = None
+    status: str = ""
+    start_time: int | None = None  # ms since 1970
+    end_time: int | None = None
+    driver_agent_http_address: str | None = None
+
+    @property
+    def run(self) -> int:
+        """The start time: it tells one submission of an id from the next."""
+        return self.start_time or 0
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+
+class _Version(msgspec.Struct):
+    session_name: str = ""
+    ray_version: str = ""
+
+
+T = TypeVar("T")
+
+_jobs = msgspec.json.Decoder(list[RayJob])
+_version = msgspec.json.Decoder(_Version)
+
+
+class RayApi:
+    """Questions to whichever endpoint of the cluster answers best. Thread-safe."""
+
+    def __init__(self, client: HttpClient, endpoints: Endpoints) -> None:
+        self._client = client
+        self._endpoints = endpoints
+
+    def session(self) -> str:
+        """The head's session name: another one is another head. Raises `ClientError`."""
+        return self._ask("/api/version", _version).session_name
+
+    def jobs(self) -> list[RayJob]:
+        """Every job the head knows, drivers included. Raises `ClientError`."""
+        return self._ask("/api/jobs/", _jobs)
+
+    def _ask(self, path: str, decoder: msgspec.json.Decoder[T]) -> T:
+        with self._endpoints.use() as base:
+            body = self._client.get(base + path)
+        try:
+            return decoder.decode(body)
+        except msgspec.DecodeError as error:
+            raise ClientError(
+                500, f"Ray's answer to {path} is not what it should be: {error}"
+            ) from None

@@ -1,0 +1,147 @@
+"""One epoch of one stream: frames in from anywhere, lines out once and in order. Pure.
+
+      expected                 first of what waits          target
+         │   hole: ask the journal     │                       │
+─────────┼─────────────────────────────┼═══════════════════════┼──────▶ lines
+delivered                              waiting                  known to exist
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from typing import Final, NamedTuple
+
+from broker.frame import Frame, replace, trim
+from subscribers.stats import Budget, Stats
+
+_LINE_OVERHEAD: Final = 64  # what a decoded line takes beyond its bytes
+_MOST_GAPS: Final = 256
+
+
+class _Waiting(NamedTuple):
+    first: int
+    has_lines: bool  # what is said about a position goes before the lines that begin there
+    order: int
+    frame: Frame
+    size: int
+
+
+class Lane:
+    """The position in one epoch. `accept` and `settle` return what is to be delivered, in order."""
+
+    def __init__(self, epoch: str, start: int, budget: Budget, stats: Stats) -> None:
+        self.epoch = epoch
+        self.expected = start
+        self.target = start  # the highest position anyone told of
+        self._start = start
+        self._budget = budget
+        self._stats = stats
+        self._waiting: list[_Waiting] = []
+        self._order = 0
+        self._gaps: list[Frame] = []  # what brokers could not send, until a journal is asked
+        self._open_line: str | None = None  # the text of line expected-1 while it has no end
+
+    def accept(self, frame: Frame, size: int) -> list[Frame]:
+        """A frame of any kind with lines or a position, from a broker or a journal."""
+        self.target = max(self.target, frame.next)
+        if frame.kind == "gap":
+            if frame.next > self.expected:
+                self._gaps = [*self._gaps[1 - _MOST_GAPS :], frame]
+            return []
+        if frame.first > self.expected:
+            self._hold(frame, size + _LINE_OVERHEAD * len(frame.lines))
+            return []
+        return [*self._take(frame), *self._drain()]
+
+    def missing(self) -> tuple[int, int] | None:
+        """Lines `[first, next)` that are known to exist and have not come."""
+        edge = self._waiting[0].first if self._waiting else self.target
+        return (self.expected, edge) if edge > self.expected else None
+
+    def settle(self, upto: int, why: Frame) -> list[Frame]:
+        """No journal has more: what lacks before line `upto` is delivered as gaps, with the reason
+        a broker gave for it, else as `why` says."""
+        frames: list[Frame] = []
+        while self.expected < upto:
+            edge = min(upto, self._waiting[0].first) if self._waiting else upto
+            for gap in self._gap_frames(self.expected, edge, why):
+                frames.append(gap)
+                self._stats.gaps += 1
+                self._stats.missing += gap.next - gap.first
+            self.expected, self._open_line = edge, None
+            frames += self._drain()
+        self.target = max(self.target, self.expected)
+        return frames
+
+    def release(self) -> None:
+        """Let go of what waits."""
+        self._budget.give(sum(item.size for item in self._waiting))
+        self._waiting.clear()
+
+    def _take(self, frame: Frame) -> list[Frame]:
+        """A frame that begins at or before `expected`."""
+        if frame.kind != "log":
+            return [frame] if frame.first >= self._start else []
+        last = self.expected - 1
+        if self._open_line is not None and frame.first <= last < frame.next:
+            text = frame.lines[last - frame.first]
+            whole = frame.next > self.expected or not frame.partial
+            if not whole and len(text) <= len(self._open_line):
+                self._stats.repeats += 1
+                return []
+            fresh = replace(trim(frame, last), amends=True)
+        elif frame.next <= self.expected:
+            self._stats.repeats += 1
+            return []
+        else:
+            fresh = trim(frame, self.expected)
+            if fresh.amends:  # nothing was delivered that it could replace
+                fresh = replace(fresh, amends=False)
+        self.expected = fresh.next
+        self._open_line = fresh.lines[-1] if fresh.partial else None
+        self._gaps = [gap for gap in self._gaps if gap.next > self.expected]
+        return [fresh]
+
+    def _hold(self, frame: Frame, size: int) -> None:
+        self._order += 1
+        item = _Waiting(frame.first, frame.kind == "log", self._order, frame, size)
+        index = bisect_right(self._waiting, item)
+        if item.has_lines and index:
+            before = self._waiting[index - 1]
+            if before.has_lines and before.frame.next >= frame.next and not before.frame.partial:
+                self._stats.repeats += 1
+                return
+        if self._budget.take(size):
+            insort(self._waiting, item)
+        else:
+            self._stats.dropped += 1
+
+    def _drain(self) -> list[Frame]:
+        frames: list[Frame] = []
+        done = 0
+        for item in self._waiting:
+            if item.first > self.expected:
+                break
+            frames += self._take(item.frame)
+            self._budget.give(item.size)
+            done += 1
+        del self._waiting[:done]
+        return frames
+
+    def _gap_frames(self, first: int, end: int, why: Frame) -> list[Frame]:
+        """`[first, end)` as gap frames, cut where the reason changes."""
+        pieces: list[Frame] = []
+        while first < end:
+            known = next((gap for gap in self._gaps if gap.first <= first < gap.next), None)
+            if known is not None:
+                edge, template = min(end, known.next), known
+            else:
+                starts = [gap.first for gap in self._gaps if first < gap.first < end]
+                edge, template = min(starts, default=end), why
+            if pieces and pieces[-1].reason == template.reason:
+                pieces[-1] = replace(pieces[-1], next=edge)
+            else:
+                pieces.append(replace(template, epoch=self.epoch, first=first, next=edge))
+            first = edge
+        self._gaps = [gap for gap in self._gaps if gap.next > end]
+        return pieces

@@ -1,0 +1,194 @@
+"""The sequencer, step by step."""
+
+from __future__ import annotations
+
+from broker.frame import Frame, replace
+from subscribers.sequencer import Question, Sequencer, Start
+from subscribers.stats import Budget, Stats
+from tests.support.journal_records import EPOCH, STREAM, gap_frame, log_frame, point_frame
+
+SIZE = 100
+
+
+def sequencer(start: Start = "begin", budget: int = 1 << 20) -> Sequencer:
+    return Sequencer(STREAM, start, Budget(budget), Stats())
+
+
+def heartbeat(at: int, **fields: object) -> Frame:
+    return replace(Frame("heartbeat", *STREAM, at, at, epoch=EPOCH), **fields)
+
+
+def why() -> Frame:
+    return Frame("gap", *STREAM, 0, 0, epoch=EPOCH, reason="unreachable")
+
+
+def spans(frames: list[Frame]) -> list[tuple[str, int, int]]:
+    return [(frame.kind, frame.first, frame.next) for frame in frames]
+
+
+def test_a_repeated_frame_is_delivered_once() -> None:
+    streams = sequencer()
+    assert spans(streams.feed(log_frame(0, 5), SIZE)) == [("log", 0, 5)]
+    assert streams.feed(log_frame(0, 5), SIZE) == []
+
+
+def test_a_frame_that_overlaps_is_trimmed() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    (fresh,) = streams.feed(log_frame(3, 8), SIZE)
+    assert (fresh.first, fresh.next, len(fresh.lines)) == (5, 8, 3)
+
+
+def test_a_hole_is_asked_for_and_filled_in_order() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    assert streams.feed(log_frame(10, 15), SIZE) == []
+    assert streams.questions() == [Question(STREAM, EPOCH, 5, 10)]
+    filled = streams.feed(log_frame(5, 12), SIZE)
+    assert spans(filled) == [("log", 5, 12), ("log", 12, 15)]
+    assert streams.questions() == []
+
+
+def test_what_no_journal_has_comes_as_a_gap() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    streams.feed(log_frame(10, 15), SIZE)
+    settled = streams.settle(EPOCH, 10, why())
+    assert spans(settled) == [("gap", 5, 10), ("log", 10, 15)]
+    assert settled[0].reason == "unreachable"
+
+
+def test_a_brokers_gap_is_asked_for_before_it_is_delivered_with_its_reason() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    assert streams.feed(gap_frame(5, 8), SIZE) == []
+    streams.feed(log_frame(12, 15), SIZE)
+    assert streams.questions() == [Question(STREAM, EPOCH, 5, 12)]
+    settled = streams.settle(EPOCH, 12, why())
+    assert spans(settled) == [("gap", 5, 8), ("gap", 8, 12), ("log", 12, 15)]
+    assert [frame.reason for frame in settled[:2]] == ["limit", "unreachable"]
+
+
+def test_another_brokers_copy_fills_a_gap() -> None:
+    streams = sequencer()
+    streams.feed(gap_frame(0, 8), SIZE)
+    assert spans(streams.feed(log_frame(0, 8), SIZE)) == [("log", 0, 8)]
+    assert streams.questions() == []
+
+
+def test_a_heartbeat_beyond_the_last_line_is_a_hole_at_the_tail() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    assert streams.feed(heartbeat(9)) == []
+    assert streams.questions() == [Question(STREAM, EPOCH, 5, 9)]
+
+
+def test_live_begins_at_the_first_position_that_is_told() -> None:
+    streams = sequencer("live")
+    streams.feed(heartbeat(100))
+    assert streams.questions() == []
+    assert spans(streams.feed(log_frame(98, 102), SIZE)) == [("log", 100, 102)]
+
+
+def test_a_negative_start_goes_back_that_many_lines() -> None:
+    streams = sequencer(-30)
+    streams.feed(heartbeat(100))
+    assert streams.questions() == [Question(STREAM, EPOCH, 70, 100)]
+
+
+def test_a_line_number_is_where_it_starts() -> None:
+    streams = sequencer(40)
+    streams.feed(heartbeat(100))
+    assert streams.questions() == [Question(STREAM, EPOCH, 40, 100)]
+    assert streams.feed(log_frame(0, 40), SIZE) == []
+
+
+def test_a_job_without_lines_yet_is_live_from_its_first_line() -> None:
+    streams = sequencer("live")
+    streams.feed(heartbeat(0, epoch=""))
+    streams.feed(log_frame(5, 8), SIZE)
+    assert streams.questions() == [Question(STREAM, EPOCH, 0, 5)]
+
+
+def test_a_new_epoch_begins_at_line_0_and_the_old_one_is_asked_for_its_tail() -> None:
+    streams = sequencer("live")
+    streams.feed(log_frame(50, 60), SIZE)
+    reset = Frame("reset", *STREAM, 0, 0, epoch="b" * 12, reason="truncated")
+    assert spans(streams.feed(reset)) == [("reset", 0, 0)]
+    assert streams.feed(reset) == []
+    assert spans(streams.feed(log_frame(0, 5, epoch="b" * 12), SIZE)) == [("log", 0, 5)]
+    assert streams.questions() == [Question(STREAM, EPOCH, 60, None)]
+
+
+def test_an_end_waits_for_the_lines_before_it() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    assert streams.feed(point_frame("end", 9)) == []
+    assert spans(streams.feed(log_frame(5, 9), SIZE)) == [("log", 5, 9), ("end", 9, 9)]
+
+
+def test_lines_after_an_end_are_delivered() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    streams.feed(point_frame("end", 5))
+    assert streams.ended
+    assert spans(streams.feed(log_frame(5, 7), SIZE)) == [("log", 5, 7)]
+    assert not streams.ended
+
+
+def test_two_brokers_say_an_end_and_a_status_once() -> None:
+    streams = sequencer()
+    status = replace(point_frame("status", 0), run=7)
+    assert len(streams.feed(replace(status, broker="a", epoch=""))) == 1
+    assert streams.feed(replace(status, broker="b")) == []
+    for broker in "ab":
+        streams.feed(replace(log_frame(0, 5), broker=broker), SIZE)
+    assert len(streams.feed(replace(point_frame("end", 5), broker="a"))) == 1
+    assert streams.feed(replace(point_frame("end", 5), broker="b")) == []
+
+
+def test_a_heartbeat_after_a_lost_end_asks_for_it() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    streams.feed(heartbeat(5, state="ended", status="FAILED"))
+    (question,) = streams.questions()
+    assert question == Question(STREAM, EPOCH, 5, None)
+    (end,) = streams.answered(question)  # no journal had it
+    assert (end.kind, end.status, end.first) == ("end", "FAILED", 5)
+    assert streams.questions() == []
+
+
+def test_an_amended_line_comes_again_and_is_no_repeat() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5, partial=True), SIZE)
+    amended = replace(log_frame(4, 7), amends=True)
+    (fresh,) = streams.feed(amended, SIZE)
+    assert (fresh.first, fresh.next, fresh.amends) == (4, 7, True)
+    assert streams.feed(amended, SIZE) == []
+
+
+def test_another_broker_that_read_the_whole_line_amends_a_partial_one() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5, partial=True), SIZE)
+    (fresh,) = streams.feed(log_frame(0, 6), SIZE)
+    assert (fresh.first, fresh.next, fresh.amends) == (4, 6, True)
+
+
+def test_an_amendment_of_a_line_that_never_came_is_the_line() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 4), SIZE)
+    (fresh,) = streams.feed(replace(log_frame(4, 6), amends=True), SIZE)
+    assert (fresh.first, fresh.amends) == (4, False)
+
+
+def test_what_does_not_fit_while_it_waits_is_asked_for_later() -> None:
+    streams = sequencer(budget=2_000)
+    streams.feed(log_frame(0, 5), SIZE)
+    for first in range(10, 100, 5):
+        streams.feed(log_frame(first, first + 5), SIZE)
+    (question,) = streams.questions()
+    assert question == Question(STREAM, EPOCH, 5, 10)
+    delivered = streams.feed(log_frame(5, 10), SIZE)
+    upto = delivered[-1].next
+    assert 10 < upto < 100
+    assert streams.questions() == [Question(STREAM, EPOCH, upto, 100)]
