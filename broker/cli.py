@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "tail": "Print the lines of jobs as they come.",
     "jobs": "List what the daemon follows, and how it goes.",
     "doctor": "Check that everything raytap needs is there, and say what to do.",
+    "sanitize": "Show what a log becomes, and what was redacted by which rule.",
     "export": "Write a job's log to a file or to standard output.",
     "purge": "Remove what the journal holds of a job.",
 }

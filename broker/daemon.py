@@ -21,10 +21,10 @@ from broker.ingest.cluster import ClusterIngest
 from broker.ingest.context import Context
 from broker.ingest.discovery import Discovery
 from broker.ingest.last_alive import LastAlive
+from broker.jobview import JobView
 from broker.journal import Journal
 from broker.journal.replay import Replay, replay
 from broker.journal_writer import JournalWriter
-from broker.jobview import JobView
 from broker.metrics import Metrics, Readings
 from broker.outbox import Outbox, Outgoing
 from broker.pipeline import Pipeline
@@ -41,7 +41,7 @@ from broker.topic import Stream
 RECONNECT_SECONDS: Final = 1.0  # after a restart: subscribers connect again before frames go out
 STOP_SECONDS: Final = 4.0  # of the five that a stop may take
 
-log = get_logger("daemon")
+events = get_logger("daemon")
 
 
 class Daemon:
@@ -92,7 +92,7 @@ class Daemon:
         self._bus.start()
         for cluster in self._clusters.values():
             cluster.start()
-        log.info("started", broker=self.broker, http=self.http, clusters=list(self._clusters))
+        events.info("started", broker=self.broker, http=self.http, clusters=list(self._clusters))
 
     def stop(self) -> None:
         """Stop reading, publish what was read, close; within five seconds. Idempotent."""
@@ -115,7 +115,7 @@ class Daemon:
         for cluster in self._clusters.values():
             cluster.close()
         self._state.close()
-        log.info("stopped", broker=self.broker)
+        events.info("stopped", broker=self.broker)
 
     @property
     def http(self) -> str:
@@ -166,7 +166,7 @@ class Daemon:
             # Lines that reach people without a replay are worth more than no lines.
             self._journal_problem = error.message
             self.metrics.journal_unjournaled.set(1)
-            log.error("journal_unusable", why=error.message, effect="no replay, no checkpoints")
+            events.error("journal_unusable", why=error.message, effect="no replay, no checkpoints")
             return None
 
     def _make_redactor(self) -> Redactor | None:
@@ -259,7 +259,7 @@ class Daemon:
             for stream, stored in self._journal.unpublished()
         ]
         if again:
-            log.info("published_again", frames=len(again))
+            events.info("published_again", frames=len(again))
         self._bus.republish(again)
 
     def _watch(self) -> None:

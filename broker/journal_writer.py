@@ -16,7 +16,7 @@ STALL_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 5.0  # unjournaled for this long before the next attempt
 EVICT_SECONDS: Final = 1.0
 
-log = get_logger("journal")
+events = get_logger("journal")
 
 
 class JournalWriter:
@@ -117,7 +117,7 @@ class JournalWriter:
             while self._journal.evict(self._clock_ns()) and self._work is None:
                 pass
         except JournalError as error:
-            log.warning("journal_evict_failed", error=error.message)
+            events.warning("journal_evict_failed", error=error.message)
 
     def _close(self) -> None:
         try:
@@ -125,17 +125,17 @@ class JournalWriter:
                 self._journal.published(self._watermark)
             self._journal.close()
         except JournalError as error:
-            log.error("journal_close_failed", error=error.message)
+            events.error("journal_close_failed", error=error.message)
 
     def _fail(self, problem: str) -> None:
         if not self._problem:
-            log.error("journal_off", problem=problem, effect="frames go out without replay")
+            events.error("journal_off", problem=problem, effect="frames go out without replay")
         self._problem = problem
         self._metrics.journal_unjournaled.set(1)
         self._retry_at = self._clock() + RETRY_SECONDS
 
     def _recovered(self) -> None:
         if self._problem:
-            log.info("journal_on", after=self._problem)
+            events.info("journal_on", after=self._problem)
             self._problem = ""
             self._metrics.journal_unjournaled.set(0)

@@ -211,7 +211,7 @@ class Outbox:
             except Exception as error:  # whatever a transport raises, its outbox goes on
                 self._failed(error)
             self._publisher.close()
-            if last:
+            if last or (self._stopping.is_set() and self._clock() >= self._deadline):
                 break
             self._stopping.wait(self._backoff.next())
         self._publisher.close()

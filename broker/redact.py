@@ -47,7 +47,7 @@ class Redactor:
             return data, found
         pieces: list[bytes] = []
         done = 0
-        # What `subn` does inside, without its template: that costs twice as much for each match.
+        # `subn` with a callable runs the same loop, a fifth slower for each match.
         for match in self._pattern.finditer(data):
             group = match.lastindex
             if group is None:

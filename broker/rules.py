@@ -49,7 +49,10 @@ _TOKEN_VALUE = (
 
 DEFAULT_RULES: Final = (
     Rule("aws-access-key-id", r"\b((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})\b"),
-    Rule("aws-secret-key", r"(?i:aws.?secret)[\w \"':=>,.-]{0,30}?[ \"':=]([A-Za-z0-9/+]{40})\b"),
+    Rule(
+        "aws-secret-key",
+        r"(?i:aws.?secret)[\w \"':=>,.-]{0,30}?[ \"':=]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+]|$)",
+    ),
     Rule("github-token", r"\b(gh[opusr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})"),
     Rule("gitlab-token", r"\b(gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent)-[\w-]{20,})"),
     Rule(

@@ -26,7 +26,7 @@ COPY_BYTES: Final = 8_192
 
 _OPTIONS: Final = {
     zmq.XPUB_VERBOSE: 1,  # a second subscriber to a topic is a join too
-    zmq.XPUB_NODROP: 1,  # a full queue is told to us, and taken off for the frame it concerns
+    zmq.XPUB_NODROP: 1,  # a full queue is told to us; we send on without its subscriber
     zmq.LINGER: LINGER_MS,
     zmq.MAXMSGSIZE: MAX_INBOUND_BYTES,
     # A subscriber whose machine went away is let go of after a minute when idle, and after two
@@ -91,18 +91,22 @@ class ZeromqPublisher:
             try:
                 send(topic, zmq.SNDMORE | zmq.DONTWAIT)
             except zmq.Again:
-                self._send_lossy(topic, payload)
-            else:
-                send(payload, zmq.DONTWAIT, copy=False)
+                self._begin_at_full_queue(topic)
+            send(payload, zmq.DONTWAIT, copy=False)
 
-    def _send_lossy(self, topic: bytes, payload: bytes) -> None:
-        """Send to all but the subscribers whose queue is full. Until such a one has read on,
-        ZeroMQ passes it over by itself."""
-        self.overflows += 1
-        self._socket.setsockopt(zmq.XPUB_NODROP, 0)
-        self._socket.send(topic, zmq.SNDMORE | zmq.DONTWAIT)
-        self._socket.send(payload, zmq.DONTWAIT, copy=False)
-        self._socket.setsockopt(zmq.XPUB_NODROP, 1)
+    def _begin_at_full_queue(self, topic: bytes) -> None:
+        """Begin a message to all but the subscribers whose queue is full. Until such a one has
+        read on, ZeroMQ passes it over by itself, and counts as little as we can."""
+        first_part = zmq.SNDMORE | zmq.DONTWAIT
+        # ZeroMQ looks at most once a millisecond at what was read; asked for events, it does now.
+        self._socket.getsockopt(zmq.EVENTS)
+        try:
+            self._socket.send(topic, first_part)
+        except zmq.Again:
+            self.overflows += 1
+            self._socket.setsockopt(zmq.XPUB_NODROP, 0)
+            self._socket.send(topic, first_part)
+            self._socket.setsockopt(zmq.XPUB_NODROP, 1)
 
     def joined(self) -> list[bytes]:
         """Prefixes subscribed to since the last call. What else a peer may send is ignored."""

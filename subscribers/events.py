@@ -29,7 +29,7 @@ class Disconnected(NamedTuple):
 
 
 class Crashed(NamedTuple):
-    """The receiving thread died of a bug."""
+    """A thread failed because of a bug."""
 
     error: Exception
 

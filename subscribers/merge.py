@@ -95,7 +95,7 @@ class Merge:
             case Disconnected(problem):
                 self.connected, self.lost = False, problem
             case Crashed(error):
-                raise ClientError(500, f"the receiving thread died: {error!r}") from error
+                raise ClientError(500, f"a thread of the subscription failed: {error!r}") from error
         return []
 
     def _received(self, event: Received, now: float) -> list[Frame]:

@@ -13,7 +13,7 @@ from broker.backoff import Backoff
 from broker.errors import ClientError
 from broker.frame import Frame
 from broker.jobview import JobList
-from subscribers.events import Answered, Replayed, Surveyed
+from subscribers.events import Answered, Crashed, Replayed, Surveyed
 from subscribers.inbox import Inbox
 from subscribers.journals import Answer
 from subscribers.replay import JournalClient
@@ -99,7 +99,10 @@ class Repairer:
                     own[base] = JournalClient(base, self._token)
                     with self._changed:
                         self._clients.append(own[base])
-            task([own[base] for base in bases])
+            try:
+                task([own[base] for base in bases])
+            except Exception as error:  # whoever iterates is told, else it would wait for ever
+                self._inbox.put(Crashed(error))
         for client in own.values():
             client.close()
 

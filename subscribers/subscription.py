@@ -71,7 +71,7 @@ class Subscription:
         self._ready: deque[Frame] = deque()
         self._inbox = Inbox(buffer_bytes // 4, buffer_bytes // 4)
         self._live = LiveThread(transport, self._inbox, wanted)
-        self._repairer = Repairer(self._inbox, token, repair_timeout)
+        self._repairer = Repairer(self._inbox, token if bases else None, repair_timeout)
         self._repairer.add_brokers(bases)
         self._merge = Merge(
             wanted,

@@ -57,7 +57,7 @@ def test_a_secret_that_two_reads_share_is_found() -> None:
 def test_a_secret_that_straddles_the_truncation_is_redacted_whole() -> None:
     line = b"x" * 85 + b" password=hunter2-and-more" + b" y" * 50 + b"\n"
     [batch] = run([line], max_line=100)
-    assert batch.lines[0].startswith("x" * 85 + " password=[RED …[truncated ")
+    assert batch.lines[0].startswith("x" * 85 + " password=[REDA …[truncated ")
     assert "hun" not in batch.lines[0]
 
 

@@ -15,7 +15,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
 SECRETS = [
     ("aws-access-key-id", "id AKIAIOSFODNN7EXAMPLE now", "id [REDACTED] now"),
     ("aws-secret-key", "aws secret is " + "aB3/" * 10, "aws secret is [REDACTED]"),
-    ("credential", "AWS_SECRET_ACCESS_KEY=" + "aB3/" * 10, "AWS_SECRET_ACCESS_KEY=[REDACTED]"),
+    ("aws-secret-key", "AWS_SECRET_ACCESS_KEY=" + "aB3/" * 10, "AWS_SECRET_ACCESS_KEY=[REDACTED]"),
     ("github-token", f"clone ghp_{ALNUM36}", "clone [REDACTED]"),
     ("github-token", f"gho_{ALNUM36} github_pat_{ALNUM36}", "[REDACTED] [REDACTED]"),
     ("gitlab-token", "glpat-abcdefghij0123456789", "[REDACTED]"),
@@ -109,7 +109,7 @@ def test_redacting_again_changes_and_counts_nothing(line: str) -> None:
         "tokens: 1234, num_tokens=4096 tokens/s=1834.2 tokens_per_second: 9000",
         "max_token=512 max_tokens=512 token_count=77 n_token: 12 token=50256 token: 3.14",
         "loss=0.1234 grad_norm=1.2 lr=1e-05 key=value keys=[1, 2] primary_key=id",
-        "pad_token='<pad>' eos_token='<|endoftext|>' bos_token=<s> unk_token=[UNK] mask_token=[MASK]",
+        "pad_token='<pad>' eos_token='<|endoftext|>' bos_token=<s> unk_token=[UNK]",
         "eos_token=endoftext pad_token: padding_word pad_token_id=50256",
         "token=None use_auth_token=True secret=null password: None api_key=False",
         "secret santa keeps a secret; the password is not shown; Enter password: ",

@@ -26,7 +26,7 @@ from broker.sources.state_file import StateFile
 from broker.topic import Stream
 
 REMEMBERED: Final = 2_000  # jobs that are over and still shown
-log = get_logger("discovery")
+events = get_logger("discovery")
 
 
 class ClusterIngest:
@@ -148,7 +148,7 @@ class ClusterIngest:
                 self._troubled(error)
                 pause = error.seconds if isinstance(error, RetryLater) else backoff.next() + pause
             except Exception as error:
-                log.exception("discovery_failed", error, cluster=self.name)
+                events.exception("discovery_failed", error, cluster=self.name)
             else:
                 backoff.reset()
                 self._fine()
@@ -162,7 +162,7 @@ class ClusterIngest:
 
     def _troubled(self, error: ClientError) -> None:
         if not self._trouble:
-            log.warning(
+            events.warning(
                 "cluster_unreachable", cluster=self.name, status=error.status, why=error.message
             )
         self._trouble = error.message
@@ -170,7 +170,7 @@ class ClusterIngest:
 
     def _fine(self) -> None:
         if self._trouble:
-            log.info("cluster_reachable", cluster=self.name, after=self._trouble)
+            events.info("cluster_reachable", cluster=self.name, after=self._trouble)
         self._trouble = ""
         self._alive()
 
@@ -189,7 +189,7 @@ class ClusterIngest:
             if worker is not None:
                 worker.lost()
         for name in found.skipped.keys() - self._skipped.keys():
-            log.info("job_skipped", cluster=self.name, job=name, why=found.skipped[name])
+            events.info("job_skipped", cluster=self.name, job=name, why=found.skipped[name])
         with self._lock:
             self._skipped = dict(list(found.skipped.items())[:REMEMBERED])
 
@@ -203,7 +203,7 @@ class ClusterIngest:
             if worker is None:
                 if len(self._queue) >= self._context.config.max_streams:
                     self._skipped[name] = "503: max_streams are read and as many wait"
-                    log.warning("job_refused", job=str(stream), why=self._skipped[name])
+                    events.warning("job_refused", job=str(stream), why=self._skipped[name])
                     self._discovery.forget(job)
                     return
                 at = self._checkpoints.get(name, Checkpoint())
@@ -216,7 +216,7 @@ class ClusterIngest:
                     self._queue.append(name)
                     return
                 self._active.add(name)
-                log.info("job_followed", job=str(stream), status=job.status, line=at.line)
+                events.info("job_followed", job=str(stream), status=job.status, line=at.line)
         self._scheduler.add(worker)
 
     def _wake(self, stream: Stream) -> None:

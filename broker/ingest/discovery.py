@@ -1,4 +1,4 @@
-"""Which jobs are new, which are gone: what one listing of the cluster says beside the last. Pure."""
+"""Which jobs are new, which are gone: one listing of the cluster beside the last. Pure."""
 
 from __future__ import annotations
 

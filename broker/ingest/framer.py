@@ -35,7 +35,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Framer:
-    """Knows the position of one job's stream and makes its records. Used by one thread at a time."""
+    """Knows where one job's stream stands and makes its records. For one thread at a time."""
 
     stream: Stream
     broker: str

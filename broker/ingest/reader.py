@@ -1,4 +1,4 @@
-"""From a source's bytes to records on the bus: position, limits, backfill, and what a reset does."""
+"""From a source's bytes to records on the bus: position, limits, backfill and resets."""
 
 from __future__ import annotations
 

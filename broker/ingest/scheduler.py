@@ -15,7 +15,7 @@ from broker.events import get_logger
 
 RETRY_BROKEN: Final = 30.0  # seconds until a worker that met a bug of ours is tried again
 
-log = get_logger("ingest")
+events = get_logger("ingest")
 
 
 class Task(Protocol):
@@ -129,7 +129,7 @@ class Scheduler:
                 deadline = self._clock()
             except Exception as error:
                 # One job's surprise is one job's: the others go on, and it is tried again.
-                log.exception("worker_failed", error)
+                events.exception("worker_failed", error)
                 deadline = self._clock() + RETRY_BROKEN
             self._after(entry, deadline)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -30,7 +29,7 @@ OVER_POLL: Final = 1.0  # a log whose job is over is asked at least so often unt
 TAIL_CLOSES: Final = 15.0  # seconds after the end in which Ray closes a tail
 STATE_FILE_SHARE: Final = 10.0  # a state-file read is followed by a pause ten times its length
 
-log = get_logger("ingest")
+events = get_logger("ingest")
 
 
 class Worker:
@@ -256,7 +255,7 @@ class Worker:
                 return None
             self._choice.poisoned = self._tail.hopeless
             if self._choice.poisoned:
-                log.warning("tail_given_up", job=str(self.stream), line=self._framer.next)
+                events.warning("tail_given_up", job=str(self.stream), line=self._framer.next)
                 return now
             self._retry_at = now + self._backoff.next()
             return self._retry_at
@@ -323,7 +322,7 @@ class Worker:
             status = "LOST" if lost else job.status
             self._complete = complete
             self._context.put([self._framer.end(status, complete, self._ns())])
-            log.info("job_ended", job=str(self.stream), status=status, lines=self._framer.next)
+            events.info("job_ended", job=str(self.stream), status=status, lines=self._framer.next)
             self._ended_at = now
         self._state = "ended"
         if now - self._ended_at >= LINGER or not complete:
@@ -334,7 +333,7 @@ class Worker:
     # What goes wrong ------------------------------------------------------------------------
 
     def _replaced(self, reason: str, now: float) -> float:
-        log.warning("log_reset", job=str(self.stream), reason=reason)
+        events.warning("log_reset", job=str(self.stream), reason=reason)
         self._context.metrics.resets.labels(self._context.cluster).inc()
         self._reader.replaced(reason)
         self._tail.close()
@@ -378,7 +377,9 @@ class Worker:
         self._state = "reconnecting"
         if first:
             self._context.put([self._framer.error(error.status, error.message, self._ns())])
-            log.warning("read_failed", job=str(self.stream), status=error.status, why=error.message)
+            events.warning(
+                "read_failed", job=str(self.stream), status=error.status, why=error.message
+            )
         patience = 0.0 if lost else self._context.config.lost_after
         if (job.terminal or lost) and now - self._failing_since >= patience:
             return self._end(job, lost, complete=False, now=now)

@@ -56,10 +56,11 @@ def after_tail(data: Iterator[bytes], tail: bytes) -> Generator[bytes]:
             head += piece
             if len(head) < len(tail):
                 continue
-            piece = head[len(tail) :]
             if head[: len(tail)] != tail:
                 raise LogReplaced("the bytes before the position are not those that were read")
-        if piece:
+            if len(head) > len(tail):
+                yield head[len(tail) :]
+        else:
             yield piece
     if len(head) < len(tail):
         raise LogReplaced("the file is shorter than what was read")

@@ -21,6 +21,7 @@ from broker.backoff import retry_after
 from broker.config import ClusterConfig
 from broker.error_message import sanitize_error_message
 from broker.errors import ClientError
+from broker.library.http_status import client_status, explain_answer
 
 PIECE: Final = 1 << 20
 
@@ -120,19 +121,12 @@ def check_status(response: urllib3.BaseHTTPResponse, url: str, body: bytes = b""
     status = response.status
     if status in (200, 206):
         return
-    where = path_of(url)
-    if status == 404:
-        raise ClientError(404, f"Ray does not know {where}")
+    message = sanitize_error_message(explain_answer(status, body), f"Ray, {path_of(url)}")
     if status == 429:
-        seconds = retry_after(response.headers)
-        raise RetryLater(f"Ray asks to be left alone ({where})", seconds)
+        raise RetryLater(message, retry_after(response.headers))
     if status in (401, 403):
-        what = "no token was accepted" if status == 401 else "the token was refused"
-        raise ClientError(
-            400, f"{what}: Ray answered {status} for {where}; see cluster token_file or token_env"
-        )
-    text = sanitize_error_message(body[-300:].decode("utf-8", "replace"), f"Ray answered {status}")
-    raise ClientError(500 if status >= 500 else 400, f"{text} ({where})")
+        message += " (see token_file or token_env of the cluster)"
+    raise ClientError(client_status(status), message)
 
 
 def explain(error: Exception, url: str) -> ClientError:

@@ -12,7 +12,7 @@ from broker.sources.source import LogReplaced
 
 
 class StateFile:
-    """`GET /api/v0/logs/file?…&lines=-1`: no offset, so a read costs the file. Implements `Source`."""
+    """`GET /api/v0/logs/file?…&lines=-1`, a `Source`: no offset, so a read costs the file."""
 
     name = "state-file"
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import websocket
 
-from broker.errors import ClientError
 from broker.error_message import sanitize_error_message
+from broker.errors import ClientError
+from broker.library.http_status import client_status, explain_answer
 
 BUFFER: Final = 1 << 20  # bytes held for the worker before Ray is back-pressured
 _KEEPALIVE: Final = (
@@ -105,7 +106,10 @@ class WebsocketTail:
         except websocket.WebSocketTimeoutException:
             self._error = ClientError(408, "the dashboard did not answer the tail in time")
         except websocket.WebSocketBadStatusException as error:
-            self._error = _refused(error.status_code)
+            answer = explain_answer(error.status_code, error.resp_body)
+            self._error = ClientError(
+                client_status(error.status_code), sanitize_error_message(answer, "the tail")
+            )
         except (websocket.WebSocketException, OSError) as error:
             text = sanitize_error_message(str(error), "the tail was cut")
             self._error = ClientError(503, text)
@@ -142,13 +146,3 @@ class WebsocketTail:
             self._buffer += data
         if was_empty:
             self._on_data()
-
-
-def _refused(status: int) -> ClientError:
-    if status == 429:
-        return ClientError(429, "Ray asks to be left alone (the tail)")
-    if status == 404:
-        return ClientError(404, "Ray does not know the job (the tail)")
-    if status in (401, 403):
-        return ClientError(400, f"the token was refused: Ray answered {status} for the tail")
-    return ClientError(500 if status >= 500 else 400, f"Ray answered {status} for the tail")

@@ -284,7 +284,7 @@ def test_close_from_another_thread_ends_the_iteration_at_once(broker: FakeBroker
 
 def test_a_timeout_raises_408_and_the_iteration_may_go_on(broker: FakeBroker) -> None:
     with subscription(broker, timeout=0.2, start="begin") as frames:
-        with pytest.raises(ClientError, match="no frame for 0.2 s"):
+        with pytest.raises(ClientError, match="no frame for"):
             next(frames)
         broker.publish(*logs(0, 10))
         wait_until(lambda: frames.receive(0.1))

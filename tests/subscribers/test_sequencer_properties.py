@@ -87,7 +87,11 @@ class Delivery(RuleBasedStateMachine):
         line = question.first
         while line < question.next:
             end = line
-            while end < question.next and (end in self.lost) == (line in self.lost) and end - line < 10:
+            while (
+                end < question.next
+                and (end in self.lost) == (line in self.lost)
+                and end - line < 10
+            ):
                 end += 1
             if line in self.lost:
                 gap = replace(log(line, end), kind="gap", lines=[], reason="evicted")

@@ -23,7 +23,7 @@ GIB = 1 << 30
 
 class FakeBroker:
     """Runs while it is entered. `crash` and `restart` do so to the ZeroMQ side; `http_down` makes
-    the HTTP side answer 503. Use it from one thread."""
+    the HTTP side answer 503. Use it from one thread at a time."""
 
     def __init__(self, name: str = "a", *, tell_http: bool = False) -> None:
         self.name = name

@@ -16,8 +16,8 @@ from broker.ingest.agents import Agents
 from broker.ingest.cluster import ClusterIngest
 from broker.ingest.context import Context
 from broker.ingest.discovery import Discovery
-from broker.journal import Record
 from broker.jobview import JobView
+from broker.journal import Record
 from broker.metrics import Metrics
 from broker.pipeline import Pipeline
 from broker.pulse import Pulse

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import tempfile
 from typing import Self
-
-import redis
 
 from broker.localray import free_port
 from tests.support.wait import wait_until
@@ -22,12 +22,12 @@ class RedisProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
-        self.socket = f"{self._home.name}/redis.sock"
+        self.socket_path = f"{self._home.name}/redis.sock"
 
     def start(self) -> None:
         """Start it, empty, and wait until it answers; `NOAUTH` is an answer."""
         command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--dir", self._home.name, "--unixsocket", self.socket, *self._options]
+        command += ["--dir", self._home.name, "--unixsocket", self.socket_path, *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_until(self._answers, message=f"{self._binary} answers")
 
@@ -38,6 +38,16 @@ class RedisProcess:
             self._process.wait()
             self._process = None
 
+    def pause(self) -> None:
+        """It still accepts connections (the kernel does), and answers nothing."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on where it was."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -47,12 +57,9 @@ class RedisProcess:
         self._home.cleanup()
 
     def _answers(self) -> bool:
-        client = redis.Redis(port=self.port, socket_timeout=1.0)
         try:
-            return bool(client.ping())
-        except redis.AuthenticationError:
-            return True
-        except redis.RedisError:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(100).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
             return False
-        finally:
-            client.close()

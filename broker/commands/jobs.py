@@ -1,0 +1,96 @@
+"""`raytap jobs`: what the daemon follows, and how it goes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+import msgspec
+
+from broker.errors import ClientError
+from broker.jobview import JobList, JobView
+from broker.plain_text import one_line
+
+BROKER: Final = "http://127.0.0.1:8270"
+_COLOURS: Final = {
+    "streaming": "green", "connecting": "cyan", "reconnecting": "yellow", "queued": "yellow",
+    "failed": "red", "skipped": "yellow",
+}  # fmt: skip
+
+
+@click.command()
+@click.option("--broker", default=BROKER, show_default=True, metavar="URL", help="Its HTTP API.")
+@click.option("--json", "as_json", is_flag=True, help="JSON, as where it is no terminal.")
+def command(broker: str, as_json: bool) -> None:
+    """List the jobs that the daemon follows: a table on a terminal, JSON elsewhere.
+
+    Exit status: 0, 2 wrong usage, 3 the daemon cannot be reached.
+    """
+    listed = _ask(broker)
+    if as_json or not sys.stdout.isatty():
+        click.echo(msgspec.json.format(msgspec.json.encode(listed)))
+        return
+    for reason in listed.degraded:
+        click.secho(f"degraded: {one_line(reason)}", fg="yellow", err=True)
+    if not listed.jobs:
+        click.echo(
+            "No jobs yet. A job that is submitted to Ray appears here within seconds; one that was "
+            "over before\nthe daemon came is followed with `raytap serve --follow all`. "
+            "`raytap doctor` checks the way to Ray."
+        )
+        return
+    _print_table(listed.jobs)
+
+
+def _ask(broker: str) -> JobList:
+    from subscribers.replay import JournalClient
+
+    client = JournalClient(broker)
+    try:
+        return client.jobs()
+    except ClientError as error:
+        if error.status not in (408, 503):
+            raise
+        advice = "is `raytap serve` running, and is this its address? --broker URL names another"
+        raise ClientError(error.status, f"{error.message}; {advice}") from None
+    finally:
+        client.close()
+
+
+def _print_table(jobs: list[JobView]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    several = len({view.cluster for view in jobs}) > 1
+    for name in ("JOB", "STATUS", "STATE", "SOURCE"):
+        table.add_column(name, no_wrap=name != "JOB", overflow="fold")
+    for name in ("LINES", "BYTES", "LINES/S", "RECONN", "DROPPED", "REDACTED"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("NOTE", overflow="fold")
+    for view in jobs:
+        name = f"{view.cluster}/{view.job}" if several else view.job
+        table.add_row(
+            Text(one_line(name)),
+            Text(one_line(view.status)),
+            Text(view.state, style=_COLOURS.get(view.state, "")),
+            Text(one_line(view.source)),
+            f"{view.lines:,}",
+            _size(view.bytes),
+            f"{view.lines_per_s:,.0f}",
+            f"{view.reconnects:,}",
+            f"{view.dropped:,}",
+            f"{view.redacted:,}",
+            Text(one_line(view.reason or view.last_error, 200)),
+        )
+    Console().print(table)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

@@ -1,0 +1,1 @@
+"""`raytap demo`: everything that it starts, shows and checks."""

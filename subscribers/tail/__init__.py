@@ -1,0 +1,1 @@
+"""`raytap tail`: lines of jobs, printed as they come."""

@@ -1,0 +1,145 @@
+"""Which jobs `raytap tail` shows, and when it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from broker.errors import ClientError
+from broker.frame import Frame
+from broker.jobview import JobView
+from broker.topic import Stream, matches
+from subscribers.replay import JournalClient
+from subscribers.selection import is_glob
+from subscribers.subscription import Subscription
+from subscribers.tail.printer import Note, Printer
+
+_PATIENCE_S: Final = 5.0  # for the transport to connect
+_GLANCE_S: Final = 0.5
+
+
+class Jobs:
+    """The patterns of one `tail`, resolved by what the brokers list. `unreachable` says why no
+    list is there. Raises `ClientError` 404 for a job that is not listed, unless `wait`."""
+
+    def __init__(self, patterns: Sequence[str], brokers: Sequence[str], *, wait: bool) -> None:
+        self.views: dict[Stream, JobView] = {}
+        self._listed_by: dict[Stream, str] = {}
+        self.unreachable = ""
+        for base in brokers:
+            client = JournalClient(base)
+            try:
+                for view in client.jobs().jobs:
+                    stream = Stream(view.cluster, view.job)
+                    if stream not in self.views or self.views[stream].next < view.next:
+                        self.views[stream] = view
+                        self._listed_by[stream] = base
+            except ClientError as error:
+                self.unreachable = error.message
+            finally:
+                client.close()
+        self.globs = [pattern for pattern in patterns if is_glob(pattern)]
+        self.plain: list[str] = []
+        for pattern in patterns:
+            if is_glob(pattern):
+                continue
+            found = self._named(pattern)
+            if not found and not wait and not self.unreachable:
+                raise ClientError(
+                    404,
+                    f"no job {pattern!r} at {', '.join(brokers)}; `raytap jobs` lists those that "
+                    "there are, --wait waits for one that comes",
+                )
+            self.plain += [str(stream) for stream in found] or [pattern]
+
+    @property
+    def patterns(self) -> list[str]:
+        """What to subscribe to."""
+        return [*self.plain, *self.globs]
+
+    def streams(self) -> list[Stream]:
+        """The listed streams that are wanted."""
+        return [s for s in self.views if any(matches(pattern, s) for pattern in self.patterns)]
+
+    def is_final(self, end: Frame) -> bool:
+        """Whether an `end` is the job's last one, and not that of an earlier run."""
+        view = self.views.get(Stream(end.cluster, end.job))
+        if view is None:
+            return True
+        same_file = not view.epoch or view.epoch == end.epoch
+        earlier = end.run < view.run if end.run else end.next < view.next
+        return same_file and not earlier
+
+    def replay(self, stream: Stream, first: int) -> Iterator[Frame]:
+        """The stream's frames, from the broker that listed it."""
+        client = JournalClient(self._listed_by[stream])
+        try:
+            for frame, _ in client.replay(stream, first):
+                yield frame
+        finally:
+            client.close()
+
+    def _named(self, pattern: str) -> list[Stream]:
+        named = [stream for stream in self.views if matches(pattern, stream)]
+        skipped = [view for s in named if (view := self.views[s]).state == "skipped"]
+        if skipped and len(skipped) == len(named):
+            raise ClientError(404, f"job {skipped[0].job!r} is skipped: {skipped[0].reason}")
+        return named
+
+
+def follow(
+    jobs: Jobs, frames: Subscription, printer: Printer, note: Note, *, quiet_ends: bool
+) -> dict[Stream, Frame]:
+    """Print until every plain job has ended (never, where a glob is among them); the last `end`
+    of each. Raises `ClientError` 503 where the transport does not connect in time."""
+    ends: dict[Stream, Frame] = {}
+    heard: set[Stream] = set()
+    patience = time.monotonic() + _PATIENCE_S
+    was_connected, lost = False, ""
+    while jobs.globs or not all(any(matches(p, s) for s in ends) for p in jobs.plain):
+        frame = frames.receive(_GLANCE_S)
+        was_connected |= frames.connected
+        if frame is None and not was_connected and time.monotonic() > patience:
+            raise ClientError(503, _unreachable(frames, jobs))
+        if frames.connected is False and was_connected and frames.problem != lost:
+            lost = frames.problem
+            note(f"connection lost: {lost}; trying again")
+        elif frames.connected and lost:
+            lost = ""
+            note("connected again")
+        if frame is None:
+            continue
+        stream = Stream(frame.cluster, frame.job)
+        if frame.kind == "end" and jobs.is_final(frame):
+            ends[stream] = frame
+        elif frame.kind == "log":
+            heard.add(stream)
+            ends.pop(stream, None)
+        if frame.kind == "end" and quiet_ends and stream not in heard:
+            continue
+        printer.show(frame)
+    return ends
+
+
+def print_once(jobs: Jobs, start: int | None, printer: Printer) -> dict[Stream, Frame]:
+    """Print what the journals hold now, from line `start` on (negative: that many from the end;
+    None: nothing). The last `end` of each job. Raises `ClientError` where no journal answers."""
+    ends: dict[Stream, Frame] = {}
+    for stream in jobs.streams():
+        view = jobs.views[stream]
+        if view.state == "skipped":
+            continue
+        first = view.next if start is None else start if start >= 0 else max(0, view.next + start)
+        for frame in jobs.replay(stream, first):
+            printer.show(frame)
+            if frame.kind == "end" and jobs.is_final(frame):
+                ends[stream] = frame
+    return ends
+
+
+def _unreachable(frames: Subscription, jobs: Jobs) -> str:
+    problem = frames.problem or "no connection"
+    if jobs.unreachable:
+        return f"nothing answers: {problem}; {jobs.unreachable}. Is `raytap serve` running?"
+    return f"{problem}, though the broker's HTTP API answers: is this the address it publishes on?"
