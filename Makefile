@@ -9,7 +9,9 @@ SECONDS ?= 60
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 ours := broker publishers subscribers tests benchmarks
-benchmarks := $(filter-out __init__ stress,$(basename $(notdir $(wildcard benchmarks/*.py))))
+code := $(ours) docs .ci
+mains := $(shell grep -l '__name__ == "__main__"' benchmarks/*.py)
+benchmarks := $(filter-out stress,$(basename $(notdir $(mains))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,9 +24,10 @@ demo: $(stamp) ## a local Ray, two jobs, their lines live; ARGS=--once ends by i
 	@$(bin)/raytap demo $(ARGS)
 
 check: $(stamp) ## format, lint and types
-	$(bin)/ruff format --check .
-	$(bin)/ruff check .
+	$(bin)/ruff format --check $(code)
+	$(bin)/ruff check $(code)
 	$(bin)/mypy --strict $(addprefix -p ,$(ours))
+	$(bin)/mypy --strict .ci/make_venv.py
 
 test: $(stamp) ## the whole suite, real parts included; ARGS="-k name" for some of it
 	$(bin)/python -m pytest -m "not slow" $(ARGS)
@@ -40,8 +43,8 @@ bench: $(stamp) ## every benchmark, or one: make bench benchmarks=finished_log
 	done
 
 format: $(stamp) ## put the code into its format
-	$(bin)/ruff format .
-	$(bin)/ruff check --fix .
+	$(bin)/ruff format $(code)
+	$(bin)/ruff check --fix $(code)
 
 install: $(stamp) ## .venv with everything in it
 
@@ -53,7 +56,7 @@ clean: ## remove what was made here, .venv too
 $(stamp): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'raytap needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 1; }
-	@test -x $(bin)/pip || .ci/venv "$(PYTHON)" "$(VENV)"
+	@test -x $(bin)/pip || $(PYTHON) .ci/make_venv.py $(VENV)
 	@echo "installing raytap, Ray and the tools into $(VENV) (a few minutes the first time)"
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
 	@touch $@

@@ -75,7 +75,9 @@ def peak_of(pid: int) -> float:
 
 def head_pids(head: LocalRay) -> list[int]:
     """What serves the log: the dashboard with its modules, and the agent."""
-    return [pid for name in ("dashboard", "JobHead", "StateHead", "agent") for pid in head.pids(name)]
+    return [
+        pid for name in ("dashboard", "JobHead", "StateHead", "agent") for pid in head.pids(name)
+    ]
 
 
 def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, float]:
@@ -85,7 +87,7 @@ def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, floa
         config = Path(home, "raytap.toml")
         config.write_text(
             f'state_dir = "{home}/state"\n'
-            "[limits]\nmax_bytes = \"10GiB\"\nmax_lines = 100000000\nmax_messages = 1000000\n"
+            '[limits]\nmax_bytes = "10GiB"\nmax_lines = 100000000\nmax_messages = 1000000\n'
             "queue_size = 20000\n"
             f'[publish.zeromq]\nbind = "{zeromq}"\nhwm = 0\n[http]\nbind = "{http}"\n'
             f'[cluster.default]\nendpoints = ["http://127.0.0.1:{gate}"]\nfollow = "all"\n'
@@ -93,7 +95,9 @@ def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, floa
             "discovery_interval = 0.1\n"
         )
         command = [sys.executable, "-c", "from broker.cli import main; main()"]
-        daemon = subprocess.Popen([*command, "serve", "--config", str(config)], stderr=subprocess.DEVNULL)
+        daemon = subprocess.Popen(
+            [*command, "serve", "--config", str(config)], stderr=subprocess.DEVNULL
+        )
         subscribers = [
             subprocess.Popen(
                 [sys.executable, "-c", SUBSCRIBER, zeromq, job, str(lines)], stdout=-1, text=True
@@ -108,9 +112,13 @@ def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, floa
         proxy = FaultProxy(host, int(port))
         proxy.port = gate
         proxy.start()
+        while not proxy.connections:
+            time.sleep(0.001)
         start = time.time()
         try:
-            results = [json.loads((s.communicate(timeout=110)[0]).splitlines()[-1]) for s in subscribers]
+            results = [
+                json.loads((s.communicate(timeout=110)[0]).splitlines()[-1]) for s in subscribers
+            ]
             done = max(result["done"] for result in results)
             return {
                 "seconds": done - start,
@@ -171,6 +179,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_700_000)
     parser.add_argument("--viewers", type=int, default=1)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", help="one of the ways alone, for profiling")
     options = parser.parse_args()
     with LocalRay() as head, tempfile.TemporaryDirectory() as home:
         script = Path(home, "printer.py")
@@ -186,6 +195,8 @@ def main() -> None:
         }
         if options.viewers > 1:
             ways.pop("websocket-client")
+        if options.only:
+            ways = {options.only: ways[options.only]}
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
         for _ in range(options.rounds):
             for name, way in ways.items():
@@ -198,7 +209,7 @@ def main() -> None:
         print(json.dumps({"lines": lines, "bytes": len(log), "medians": medians, "rounds": rows}))
         return
     print(f"{len(log) / 1e6:.0f} MB, {lines:,} lines, {options.viewers} viewer(s)")
-    ours = medians["raytap"]["seconds"]
+    ours = next(iter(medians.values()))["seconds"]
     for name, median in medians.items():
         figures = "  ".join(f"{key} {value:.2f}" for key, value in median.items())
         print(f"{name:22} {figures}   ×{median['seconds'] / ours:.1f}")

@@ -71,12 +71,17 @@ def peak_mib() -> float:
 
 
 def alternate(contenders: Mapping[str, Contender], rounds: int = 5) -> dict[str, list[Run]]:
-    """Run each contender in turn, `rounds` times over; every run in a fresh process."""
+    """Run each contender in turn, `rounds` times over; every run in a fresh process.
+
+    Every other round goes backwards, so that nobody always comes after the same one.
+    """
     results: dict[str, list[Run]] = {name: [] for name in contenders}
+    turns = list(contenders.items())
     for _ in range(rounds):
-        for name, (work, *values) in contenders.items():
+        for name, (work, *values) in turns:
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
                 results[name].append(process.submit(work, *values).result())
+        turns.reverse()
     return results
 
 
@@ -89,26 +94,35 @@ def arguments(description: str | None, rounds: int = 5) -> argparse.Namespace:
 
 
 def summary(row: Row) -> list[dict[str, object]]:
-    """Each contender's medians; `ratio` is its rate over that of the one it stands beside."""
-    rates = {
-        name: median((run.work or row.work) / run.seconds for run in runs)
-        for name, runs in row.results.items()
-    }
-    return [
-        {
-            "row": row.name,
-            "contender": name,
-            "rate": round(rates[name], 2),
-            "unit": f"{row.unit}/s",
-            "ratio": round(rates[name] / rates[row.beside], 3),
-            "beside": row.beside,
-            "seconds": round(median(run.seconds for run in runs), 4),
-            "cpu_seconds": round(median(run.cpu_seconds for run in runs), 4),
-            "peak_mib": round(median(run.peak_mib for run in runs), 1),
-            "rounds": len(runs),
-        }
-        for name, runs in row.results.items()
-    ]
+    """Each contender's medians. `ratio` is the median over the rounds of its rate over that of the
+    one it stands beside in the same round, so that a machine that is busy for a while slows both;
+    `low` and `high` are the least and the greatest of them."""
+    beside = [_rate(row, run) for run in row.results[row.beside]]
+    lines = []
+    for name, runs in row.results.items():
+        rates = [_rate(row, run) for run in runs]
+        ratios = [mine / other for mine, other in zip(rates, beside, strict=True)]
+        lines.append(
+            {
+                "row": row.name,
+                "contender": name,
+                "rate": round(median(rates), 2),
+                "unit": f"{row.unit}/s",
+                "ratio": round(median(ratios), 3),
+                "low": round(min(ratios), 3),
+                "high": round(max(ratios), 3),
+                "beside": row.beside,
+                "seconds": round(median(run.seconds for run in runs), 4),
+                "cpu_seconds": round(median(run.cpu_seconds for run in runs), 4),
+                "peak_mib": round(median(run.peak_mib for run in runs), 1),
+                "rounds": len(runs),
+            }
+        )
+    return lines
+
+
+def _rate(row: Row, run: Run) -> float:
+    return (run.work or row.work) / run.seconds
 
 
 def report(rows: Sequence[Row], as_json: bool = False) -> None:
@@ -118,7 +132,18 @@ def report(rows: Sequence[Row], as_json: bool = False) -> None:
         machine = {"python": platform.python_version(), "platform": platform.platform()}
         print(json.dumps({"machine": machine, "rows": lines}))
         return
-    columns = ["row", "contender", "rate", "unit", "ratio", "seconds", "cpu_seconds", "peak_mib"]
+    columns = [
+        "row",
+        "contender",
+        "rate",
+        "unit",
+        "ratio",
+        "low",
+        "high",
+        "seconds",
+        "cpu_seconds",
+        "peak_mib",
+    ]
     cells = [columns] + [[str(line[column]) for column in columns] for line in lines]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:

@@ -2,8 +2,9 @@
 
 The same frames of 64 KiB, while one subscriber in a process of its own receives them and compares
 every byte. The time is until Redis has taken everything, for a subscriber written in Python takes
-longer than any publisher here; that it got everything is checked after that. The awaited PUBLISH of single lines does a smaller number of
-them: rates are in lines. CPU and memory are the publishing process's.
+longer than any publisher here; that it got everything is checked after that. The awaited PUBLISH of
+single lines does a smaller number of them: rates are in lines. CPU and memory are the publishing
+process's.
 """
 
 from __future__ import annotations
@@ -24,56 +25,62 @@ from publishers.redis_pubsub import RedisPublisher
 
 FRAMES = 3000
 SINGLE_LINES = 20_000
+# Redis cuts off a subscriber that is 32 MB behind; this one is to get everything.
+UNLIMITED = {"client-output-buffer-limit": "pubsub 0 0 0"}
 GROUP = 16  # frames put, or pipelined, at once: 1 MiB
 CHANNEL = "raytap/" + STREAM.topic.decode()
 
 
-def raytap(url: str) -> Run:
+def raytap() -> Run:
     """An outbox of the default size in front of the publisher."""
     frames = sample_frames(FRAMES)
-    outbox = Outbox(RedisPublisher(url), 1000, Backoff(), lambda prefixes: None)
-    outbox.start()
+    with ValkeyServer(config=UNLIMITED) as server:
+        url = server.connection_url
+        outbox = Outbox(RedisPublisher(url), 1000, Backoff(), lambda prefixes: None)
+        outbox.start()
 
-    def send() -> None:
-        for start in range(0, FRAMES, GROUP):
-            outbox.wait_for_room()
-            outbox.put(frames[start : start + GROUP])
-        outbox.flush(30.0)
+        def send() -> None:
+            for start in range(0, FRAMES, GROUP):
+                outbox.wait_for_room()
+                outbox.put(frames[start : start + GROUP])
+            outbox.flush(30.0)
 
-    try:
-        run = _measured(url, "frames", send)
-    finally:
-        outbox.stop(5.0)
+        try:
+            run = _measured(url, "frames", send)
+        finally:
+            outbox.stop(5.0)
     if outbox.dropped:
         raise AssertionError(f"{outbox.dropped} frames dropped")
     return run
 
 
-def pipelined(url: str) -> Run:
+def pipelined() -> Run:
     """redis-py's own pipeline."""
     frames = sample_frames(FRAMES)
-    client = redis.Redis.from_url(url)
+    with ValkeyServer(config=UNLIMITED) as server:
+        client = redis.Redis.from_url(server.connection_url)
 
-    def send() -> None:
-        for start in range(0, FRAMES, GROUP):
-            pipeline = client.pipeline(transaction=False)
-            for frame in frames[start : start + GROUP]:
-                pipeline.publish(CHANNEL, frame.message.payload)
-            pipeline.execute()
+        def send() -> None:
+            for start in range(0, FRAMES, GROUP):
+                pipeline = client.pipeline(transaction=False)
+                for frame in frames[start : start + GROUP]:
+                    pipeline.publish(CHANNEL, frame.message.payload)
+                pipeline.execute()
 
-    return _measured(url, "frames", send)
+        return _measured(server.connection_url, "frames", send)
 
 
-def awaited(url: str) -> Run:
+def awaited() -> Run:
     """A line, a PUBLISH, an answer."""
     lines = sample_lines(0, SINGLE_LINES)
-    client = redis.Redis.from_url(url)
+    with ValkeyServer(config=UNLIMITED) as server:
+        client = redis.Redis.from_url(server.connection_url)
 
-    def send() -> None:
-        for line in lines:
-            client.publish(CHANNEL, line)
+        def send() -> None:
+            for line in lines:
+                client.publish(CHANNEL, line)
 
-    return _measured(url, "lines", send)._replace(work=SINGLE_LINES)
+        return _measured(server.connection_url, "lines", send)._replace(work=SINGLE_LINES)
 
 
 def _measured(url: str, what: str, send: Callable[[], None]) -> Run:
@@ -114,16 +121,12 @@ def subscribe(url: str, what: str, result: Connection) -> None:
 def main() -> None:
     """Run and report."""
     args = arguments(__doc__)
-    # Redis cuts off a subscriber that is 32 MB behind; this one is to get everything.
-    unlimited = {"client-output-buffer-limit": "pubsub 0 0 0"}
-    with ValkeyServer(config=unlimited) as server:
-        url = server.connection_url
-        contenders = {"raytap": (raytap, url), "pipelined": (pipelined, url)}
-        rows = []
-        results = alternate({**contenders, "awaited lines": (awaited, url)}, args.rounds)
-        for beside in ("pipelined", "awaited lines"):
-            pair = {name: results[name] for name in ("raytap", beside)}
-            rows.append(Row("Redis publishing", FRAMES * LINES, "lines", pair, beside))
+    contenders = {"raytap": (raytap,), "pipelined": (pipelined,), "awaited lines": (awaited,)}
+    results = alternate(contenders, args.rounds)
+    rows = []
+    for beside in ("pipelined", "awaited lines"):
+        pair = {name: results[name] for name in ("raytap", beside)}
+        rows.append(Row("Redis publishing", FRAMES * LINES, "lines", pair, beside))
     report(rows, args.json)
 
 

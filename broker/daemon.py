@@ -148,9 +148,27 @@ class Daemon:
 
     def replay(self, stream: Stream, epoch: str | None, start: int, limit: int | None) -> Replay:
         if self._journal is None:
-            why = self._journal_problem or "it is off ([journal] enabled = false)"
-            raise ClientError(503, f"there is no journal: {why}")
+            raise self._no_journal()
         return replay(self._journal, stream, epoch, start, limit, self._refill)
+
+    def forget(self, stream: Stream) -> int:
+        if self._journal is None or self._writer is None:
+            raise self._no_journal()
+        cluster = self._clusters.get(stream.cluster)
+        if cluster and cluster.follows(stream.job):
+            raise ClientError(409, f"job {stream} is still being read; try again when it is over")
+        if not self._journal.spans(stream) and stream not in self._journal.checkpoints():
+            raise ClientError(404, f"nothing is known of job {stream}")
+        frames = self._writer.forget(stream)
+        if cluster:
+            cluster.forget(stream.job)
+        self._pulse.forget(stream)
+        events.info("job_forgotten", job=str(stream), frames=frames)
+        return frames
+
+    def _no_journal(self) -> ClientError:
+        why = self._journal_problem or "it is off ([journal] enabled = false)"
+        return ClientError(503, f"there is no journal: {why}")
 
     # Parts ----------------------------------------------------------------------------------
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from broker.errors import JournalError
 from broker.events import get_logger
 from broker.journal import Journal, Record
 from broker.metrics import Metrics
+from broker.topic import Stream
 
 STALL_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 5.0  # unjournaled for this long before the next attempt
 EVICT_SECONDS: Final = 1.0
+FORGET_SECONDS: Final = 5.0
 
 events = get_logger("journal")
 
@@ -37,6 +40,7 @@ class JournalWriter:
         self._work: Sequence[Record] | None = None
         self._outcome: JournalError | None = None
         self._watermark: int | None = None
+        self._forgets: list[tuple[Stream, Future[int]]] = []
         self._stopping = False
         self._retry_at = 0.0
         self._problem = ""
@@ -76,6 +80,20 @@ class JournalWriter:
         with self._changed:
             self._watermark = sequence
 
+    def forget(self, stream: Stream) -> int:
+        """Remove a stream; its frames' number. On any thread. Raises `JournalError`."""
+        asked: Future[int] = Future()
+        with self._changed:
+            if self._stopping:
+                raise JournalError("the daemon is going down")
+            self._forgets.append((stream, asked))
+            self._changed.notify_all()
+        try:
+            return asked.result(FORGET_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            raise JournalError(f"the journal takes over {FORGET_SECONDS:.0f} s") from None
+
     def close(self, timeout: float) -> None:
         """Commit the watermark and close. Idempotent."""
         with self._changed:
@@ -87,9 +105,12 @@ class JournalWriter:
         evict_at = self._clock() + EVICT_SECONDS
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._work is not None, 1.0)
+                self._changed.wait_for(
+                    lambda: self._stopping or self._work is not None or self._forgets, 1.0
+                )
                 work, watermark = self._work, self._watermark
-                if self._stopping and work is None:
+                forgets, self._forgets = self._forgets, []
+                if self._stopping and work is None and not forgets:
                     break
             outcome = self._attempt(work, watermark) if work is not None else None
             if work is not None:
@@ -97,6 +118,8 @@ class JournalWriter:
                     self._work = None
                     self._outcome = outcome
                     self._changed.notify_all()
+            for stream, asked in forgets:
+                self._forget(stream, asked)
             if self._clock() >= evict_at:
                 self._evict()
                 evict_at = self._clock() + EVICT_SECONDS
@@ -110,6 +133,14 @@ class JournalWriter:
         except JournalError as error:
             return error
         return None
+
+    def _forget(self, stream: Stream, asked: Future[int]) -> None:
+        if not asked.set_running_or_notify_cancel():
+            return
+        try:
+            asked.set_result(self._journal.forget(stream))
+        except JournalError as error:
+            asked.set_exception(error)
 
     def _evict(self) -> None:
         """Down to the bounds, a small step at a time, and no commit waits for it."""

@@ -45,7 +45,7 @@ _PROCESSES: Final = {
 
 _METRIC_PORTS: Final = ("DASHBOARD_METRIC_PORT", "AUTOSCALER_METRIC_PORT")
 _MAX_TEMP_DIR: Final = 40  # characters; Ray appends 64 for its sockets, the kernel takes 107
-_STOP_GRACE: Final = 0.5  # seconds for Ray to end by itself; left alone it takes half a minute
+_STOP_TIMEOUT: Final = 10.0  # seconds; it takes 0.6
 
 
 class LocalRay:
@@ -279,6 +279,8 @@ class LocalRay:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = self._http.request(method, self.url + path, json=body, headers=headers)
+        except urllib3.exceptions.NewConnectionError as error:  # a TimeoutError in some versions
+            raise ClientError(503, f"the local Ray head: {error}") from None
         except urllib3.exceptions.TimeoutError as error:
             raise ClientError(408, f"the local Ray head: {error}") from None
         except urllib3.exceptions.HTTPError as error:
@@ -290,17 +292,18 @@ class LocalRay:
 
 
 def _end(process: subprocess.Popen[bytes], tree: ProcessTree | None) -> None:
-    """SIGTERM, and soon SIGKILL to all that is left; the process ends after all below it did."""
-    process.terminate()
+    """SIGTERM; the process ends after all below it did. One that does not is killed with them."""
     try:
-        process.wait(_STOP_GRACE)
-    except subprocess.TimeoutExpired:
-        pass
+        if tree is not None:
+            tree.alive()  # remember them, in case that somebody kills the process first
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_TIMEOUT)
     finally:
-        while process.poll() is None:
-            if tree is not None:
-                tree.kill()
-            time.sleep(0.02)
+        if tree is not None:
+            tree.kill()
+        process.kill()
+        process.wait()
         if process.stdin:
             process.stdin.close()
 

@@ -63,6 +63,11 @@ class Pulse:
         with self._lock:
             self._streams.setdefault(stream, _Stream(epoch, line, now))
 
+    def forget(self, stream: Stream) -> None:
+        """Tell of it no more."""
+        with self._lock:
+            self._streams.pop(stream, None)
+
     def published(self, records: Sequence[Record], now: float) -> None:
         """These were handed out."""
         with self._lock:

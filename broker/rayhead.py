@@ -2,21 +2,24 @@
 
 It adopts and reaps what Ray leaves behind, so that every process of the head is found below it
 while it lives, and its end says that none is left. It ends Ray at SIGTERM, and when its standard
-input ends: when the process that started it is gone, however it went.
+input ends: when the process that started it is gone, however it went. When Ray ends, it ends
+the rest: Ray's agents look for their parent to become process 1, which it keeps from happening.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Final
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_GRACE: Final = 2  # seconds from SIGTERM to SIGKILL; Ray takes 30 to end while a job runs
+_GRACE: Final = 0.5  # seconds from SIGTERM to SIGKILL; Ray takes 30 to end while a job runs
 
 
 def main() -> int:
@@ -34,7 +37,7 @@ def main() -> int:
     def end(number: int, _: object) -> None:
         if ray:
             os.kill(ray, signal.SIGKILL if number == signal.SIGALRM else signal.SIGTERM)
-            signal.alarm(_GRACE)
+            signal.setitimer(signal.ITIMER_REAL, _GRACE)
 
     def watch() -> None:
         os.read(lifeline, 1)
@@ -52,6 +55,18 @@ def main() -> int:
             return os.waitstatus_to_exitcode(status) & 0xFF
         if pid == ray:
             ray, status = 0, ended
+        if not ray:
+            _kill_children()
+
+
+def _kill_children() -> None:
+    """SIGKILL to our children; theirs become ours when they are reaped."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # gone in the meantime
+            # pid (name, which may hold anything) state parent …
+            parent = stat.read_bytes().rpartition(b")")[2].split()[1]
+            if int(parent) == os.getpid():
+                os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
 if __name__ == "__main__":

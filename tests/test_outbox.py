@@ -177,8 +177,11 @@ def test_a_transport_that_fails_in_the_middle_loses_nothing(
 def test_an_unexpected_error_of_a_transport_ends_nothing(
     make: Make, memory: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def unexpected(messages: object) -> None:
+        raise KeyError("password=hunter2")
+
     with monkeypatch.context() as patch:
-        patch.setattr(memory, "publish", lambda messages: {}["password=hunter2"])
+        patch.setattr(memory, "publish", unexpected)
         outbox = make()
         outbox.start()
         outbox.put(outgoing(0, 5))

@@ -26,7 +26,8 @@ class Tally:
 
     lines: int = 0
     missing: int = 0  # lines
-    gaps: list[Frame] = field(default_factory=list)
+    holes: int = 0
+    gaps: list[Frame] = field(default_factory=list)  # the first of the holes
     end: Frame | None = None  # None where lines followed it, too
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -37,7 +38,9 @@ class Tally:
                 self.end = None
             elif frame.kind == "gap":
                 self.missing += frame.next - frame.first
-                self.gaps.append(frame)
+                self.holes += 1
+                if len(self.gaps) < MAX_SAID:
+                    self.gaps.append(frame)
             elif frame.kind == "end":
                 self.end = frame
             yield frame
@@ -119,11 +122,11 @@ def _rendered(frames: Iterable[Frame], format: str) -> Iterator[bytes]:
 
 
 def _report(stream: Stream, tally: Tally) -> None:
-    for gap in tally.gaps[:MAX_SAID]:
+    for gap in tally.gaps:
         lost = f"lines {gap.first} to {gap.next - 1} are missing: {gap.reason}"
         click.echo(f"raytap: {stream}: {one_line(lost)}", err=True)
-    if len(tally.gaps) > MAX_SAID:
-        click.echo(f"raytap: {stream}: and {len(tally.gaps) - MAX_SAID} more gaps", err=True)
+    if tally.holes > MAX_SAID:
+        click.echo(f"raytap: {stream}: and {tally.holes - MAX_SAID:,} more gaps", err=True)
     if tally.end is None:
         state = "it goes on"
     else:

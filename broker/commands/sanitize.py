@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -52,9 +53,9 @@ def command(file: str, config: str | None, as_json: bool) -> None:
     """
     settings = configuration({"config": config}).config
     summary = Summary()
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     with click.open_file(file, "rb") as opened:
-        log = cast(BufferedIOBase, opened)
+        log = cast("BufferedIOBase", opened)
         for text in as_text(_frames(log, settings, summary)):
             out.write(text)
             out.flush()  # the log may be a pipe that somebody watches

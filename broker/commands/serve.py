@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from importlib.metadata import version
 from types import FrameType
+from typing import Final
 
 import click
 
@@ -15,6 +17,8 @@ from broker.config import Config
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
 from broker.settings import read_token
+
+SWITCH_SECONDS: Final = 0.0005
 
 
 @click.command(short_help="Read the jobs' logs and publish them.")
@@ -33,11 +37,13 @@ def command(**flags: object) -> None:
     for note in notes:
         get_logger("config").warning("setting_passed_over", note=note)
     tokens = {
-        name: read_token(cluster, os.environ, name=name)
-        for name, cluster in config.cluster.items()
+        name: read_token(cluster, os.environ, name=name) for name, cluster in config.cluster.items()
     }
     from broker.daemon import Daemon
 
+    # A reader works in long C calls; with the default of 5 ms the journal and the publishers wait
+    # for it after each call of theirs (1.79 s against 1.42 s for 224 MB).
+    sys.setswitchinterval(SWITCH_SECONDS)
     stopping = _stop_on_signal()
     daemon = Daemon(config, tokens, make_publishers(config), version("raytap"))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +17,8 @@ def open_output(name: str) -> Iterator[BinaryIO]:
     """Standard output for `-`. A file gets its name when the block ends without an error; until
     then what had that name stays. A device or a pipe is written to as it is."""
     if name == "-":
-        out = click.get_binary_stream("stdout")
-        yield out
-        out.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
     target = Path(name).resolve()
     try:

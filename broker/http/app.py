@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from broker.addresses import host_port
+from broker.addresses import host_port, is_loopback
 from broker.errors import ClientError
 from broker.http.errors import (
     RETRY_AFTER_S,
@@ -41,15 +41,18 @@ raytap: every Ray job's log, read once, for any number of subscribers
 /v1/jobs/CLUSTER/JOB            one of them
 /v1/jobs/CLUSTER/JOB/log        its log             ?from=LINE &limit=LINES &epoch=EPOCH
     Accept: text/plain, application/x-ndjson or application/msgpack
+    DELETE removes it from the journal, where this API is bound to the loopback
 """
+LOG: Final = "/v1/jobs/{cluster}/{job}/log"
 
 
 class Api:
     """The handlers; all they know comes from `Status` and `Metrics`."""
 
-    def __init__(self, status: Status, metrics: Metrics) -> None:
+    def __init__(self, status: Status, metrics: Metrics, host: str) -> None:
         self._status = status
         self._metrics = metrics
+        self._host = host
 
     async def index(self, _request: Request) -> Response:
         return PlainTextResponse(INDEX)
@@ -90,10 +93,22 @@ class Api:
                 return JsonResponse(view)
         return error_response(404, f"job {stream} is not known here; /v1/jobs lists what is")
 
+    async def forget(self, request: Request) -> Response:
+        query_values(request.scope["query_string"], ())
+        stream = stream_of(request.path_params)
+        if not is_loopback(self._host):
+            return error_response(
+                403,
+                "other machines can reach this API, so it removes nothing; stop the daemon and "
+                "run raytap purge --state-dir DIR",
+            )
+        return JsonResponse({"frames": await asyncio.to_thread(self._status.forget, stream)})
+
 
 def create_app(status: Status, metrics: Metrics, bind: str) -> Starlette:
     """The API of one daemon. `bind` is the `HOST:PORT` it is served at."""
-    api = Api(status, metrics)
+    host = host_port(bind).host
+    api = Api(status, metrics, host)
     log_route = LogRoute(status, metrics)
     endpoints: dict[str, Callable[..., Any]] = {
         "/": api.index,
@@ -102,16 +117,19 @@ def create_app(status: Status, metrics: Metrics, bind: str) -> Starlette:
         "/metrics": api.metrics,
         "/v1/jobs": api.jobs,
         "/v1/jobs/{cluster}/{job}": api.job,
-        "/v1/jobs/{cluster}/{job}/log": log_route,
+        LOG: log_route,
     }
     app = Starlette(
-        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()],
+        routes=[
+            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()),
+            Route(LOG, api.forget, methods=["DELETE"]),
+        ],
         middleware=[
             Middleware(
                 Guard,
-                host=host_port(bind).host,
+                host=host,
                 requests=metrics.http_requests,
-                routes={endpoint: path for path, endpoint in endpoints.items()},
+                routes={api.forget: LOG, **{end: path for path, end in endpoints.items()}},
             )
         ],
         exception_handlers={ClientError: on_client_error, HTTPException: on_route_error},

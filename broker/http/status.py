@@ -1,4 +1,4 @@
-"""The seam between the HTTP API and the daemon. The API reads; it changes nothing."""
+"""The seam between the HTTP API and the daemon. The API reads; all it changes is by `forget`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from broker.topic import Stream
 
 class Status(Protocol):
     """What the daemon tells. Called on any of the API's worker threads; nothing here blocks but
-    `replay` and the reading of what it returns.
+    `forget`, `replay` and the reading of what that returns.
     """
 
     broker: str
@@ -28,3 +28,7 @@ class Status(Protocol):
     def replay(self, stream: Stream, epoch: str | None, start: int, limit: int | None) -> Replay:
         """What was published from line `start` on, `limit` lines at most, of the newest epoch
         where None is given. Raises `ClientError` 404 (unknown) or 503 (no journal)."""
+
+    def forget(self, stream: Stream) -> int:
+        """Remove what the journal holds of a job that is no longer read; frames removed. Raises
+        `ClientError` 404 (unknown), 409 (still read) or 503 (no journal)."""

@@ -120,6 +120,17 @@ class ClusterIngest:
         rows += [JobView(self.name, job, "skipped", reason=why) for job, why in skipped.items()]
         return rows
 
+    def follows(self, job: str) -> bool:
+        """Whether the job's log is read, waits to be, or is looked at once more after its end."""
+        with self._lock:
+            return job in self._workers
+
+    def forget(self, job: str) -> None:
+        """Let go of where an earlier reading of the job got to."""
+        with self._lock:
+            self._over.pop(job, None)
+            self._checkpoints.pop(job, None)
+
     def sources(self, job: str) -> tuple[str, list[Source]]:
         """The head's session, and where a job's log can be read from again, best first."""
         context = self._context

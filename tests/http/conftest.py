@@ -61,6 +61,11 @@ class FakeStatus:
             return self.answer()
         return replay(self.journal, stream, epoch, start, limit)
 
+    def forget(self, stream: Stream) -> int:
+        if not self.journal.spans(stream):
+            raise ClientError(404, f"nothing is known of job {stream}")
+        return self.journal.forget(stream)
+
 
 @dataclass
 class Client:

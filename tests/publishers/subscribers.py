@@ -22,7 +22,9 @@ Receive = Callable[[int], list[Message]]  # the next messages, so many
 class Backend(Protocol):
     """A transport with its subscribers."""
 
-    publisher: Publisher
+    @property
+    def publisher(self) -> Publisher:
+        """It is not open yet."""
 
     def subscribe(self, prefix: bytes) -> Receive:
         """A subscriber to a prefix of topics; it is subscribed when this returns."""
@@ -60,7 +62,7 @@ class ZeromqBackend:
         wait_until(lambda: prefix in self.publisher.joined(), message="the join is seen")
 
         def receive(count: int) -> list[Message]:
-            messages = []
+            messages: list[Message] = []
             for _ in range(count):
                 assert subscriber.poll(10_000), f"only {len(messages)} of {count} messages"
                 messages.append(Message(*subscriber.recv_multipart()))
@@ -76,9 +78,9 @@ class RedisBackend:
         self._url = url
 
     def subscribe(self, prefix: bytes) -> Receive:
-        client = redis.Redis.from_url(self._url, protocol=2)
+        client: Any = redis.Redis.from_url(self._url, protocol=2)  # its pubsub has no types
         self._stack.callback(client.close)
-        pubsub: Any = client.pubsub()
+        pubsub = client.pubsub()
         self._stack.callback(pubsub.close)
         if prefix.count(b"/") == 2:
             pubsub.subscribe(b"raytap/" + prefix)

@@ -24,6 +24,7 @@ class Ray:
     def __init__(self, cluster: LocalRay | RayStandIn) -> None:
         self.cluster = cluster
         self.http = urllib3.PoolManager(retries=False, timeout=20.0)
+        self.to_delete = self.submit("echo first run", wait_for="SUCCEEDED")
         self.finished = self.submit("true", wait_for="SUCCEEDED")
         self.running = self.submit("sleep 600", wait_for="RUNNING")
 

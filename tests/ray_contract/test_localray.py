@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from broker.errors import ClientError
 from broker.localray import LocalRay
-from broker.proctree import ProcessTree
+from broker.proctree import ProcessTree, command
 from tests.support.wait import wait_until
 
 
@@ -23,8 +25,8 @@ def test_a_directory_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.ray
 def test_a_head_that_fails_to_start_says_why_and_leaves_nothing(ray_head: LocalRay) -> None:
-    head = LocalRay(env={"RAY_AUTH_MODE": "no-such-mode"})
-    with pytest.raises(ClientError, match="no-such-mode") as caught:
+    head = LocalRay(num_cpus=-1)
+    with pytest.raises(ClientError, match="must be nonnegative") as caught:
         head.start(timeout=30)
     assert caught.value.status == 503
     with pytest.raises(ClientError, match="not running"):
@@ -44,12 +46,26 @@ def test_its_processes_are_found_by_name(ray_head: LocalRay) -> None:
 def test_all_of_it_ends_with_a_parent_that_ends_while_it_starts(
     ray_head: LocalRay, number: signal.Signals
 ) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", "from broker.localray import LocalRay; LocalRay().start()"],
-        stderr=subprocess.DEVNULL,
-    )
-    tree = ProcessTree(parent.pid)
-    wait_until(lambda: len(tree.alive()) > 3, 30, "Ray's first processes are there")
-    parent.send_signal(number)
-    parent.wait(30)
-    wait_until(lambda: not tree.alive(), 30, "all of them are gone")
+    code = "import sys; from broker.localray import *; LocalRay(Path(sys.argv[1])).start()"
+    with tempfile.TemporaryDirectory(prefix="rt-", dir="/tmp", ignore_cleanup_errors=True) as home:
+        parent = subprocess.Popen([sys.executable, "-c", code, home], stderr=subprocess.DEVNULL)
+        tree = ProcessTree(parent.pid)
+        wait_until(lambda: _has(tree, "/raylet/raylet "), 30, "Ray comes up")
+        parent.send_signal(number)
+        parent.wait(30)
+        wait_until(lambda: not tree.alive(), 10, "all of it is gone")
+
+
+@pytest.mark.ray
+def test_a_head_that_lost_its_raylet_leaves_nothing(ray_head: LocalRay) -> None:
+    with LocalRay() as head:
+        head.wait(head.submit("setsid sleep 77777"), {"RUNNING"})
+        tree = ProcessTree(os.getpid())
+        wait_until(lambda: _has(tree, "sleep 77777"), 10, "the job's process is there")
+        (raylet,) = head.pids("raylet")
+        os.kill(raylet, signal.SIGKILL)
+    assert not _has(tree, "sleep 77777")
+
+
+def _has(tree: ProcessTree, text: str) -> bool:
+    return any(text in command(pid) for pid in tree.alive())

@@ -21,8 +21,13 @@ def cluster() -> Iterator[RayStandIn]:
 
 @pytest.mark.parametrize(
     ("authorization", "status"),
-    [(None, 401), (TOKEN, 403), (f"bearer {TOKEN}", 403), ("Bearer x", 403)]
-    + [(f"Bearer {TOKEN}", 200)],
+    [
+        (None, 401),
+        (TOKEN, 403),
+        (f"bearer {TOKEN}", 403),
+        ("Bearer x", 403),
+        (f"Bearer {TOKEN}", 200),
+    ],
 )
 def test_only_the_exact_bearer_token_is_accepted_everywhere(
     cluster: RayStandIn, authorization: str | None, status: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -46,7 +47,8 @@ class Drivers:
         if process is None or process.poll() is not None:
             return False
         self._stopped.add(job_id)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            os.killpg(process.pid, signal.SIGKILL)
         return True
 
     def close(self) -> None:
@@ -58,7 +60,7 @@ class Drivers:
 
     def _watch(self, job_id: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
-        del self._running[job_id]
+        self._running.pop(job_id, None)
         if self._cluster.job(job_id) is None:  # the head was restarted
             return
         stopped = job_id in self._stopped

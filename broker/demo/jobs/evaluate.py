@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from typing import Any
 
 import ray
 
@@ -25,7 +26,6 @@ LANGUAGES = {
 }
 
 
-@ray.remote(num_cpus=0, max_retries=0)
 def score(shard: int, attempt: int) -> float:
     time.sleep(1.0)
     if shard == 2 and attempt == 1:
@@ -46,11 +46,12 @@ def main() -> None:
     for language, question in LANGUAGES.items():
         print(f"{language}: {question}", flush=True)
         time.sleep(0.4)
+    remote: Any = ray.remote(num_cpus=0, max_retries=0)(score)
     scores = {}
     for shard in range(4):
         for attempt in (1, 2):
             try:
-                scores[shard] = ray.get(score.remote(shard, attempt))
+                scores[shard] = ray.get(remote.remote(shard, attempt))
                 break
             except ValueError:
                 log.exception("shard %d failed, attempt %d", shard, attempt)

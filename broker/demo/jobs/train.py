@@ -19,7 +19,6 @@ REFRESH = 6  # steps between two refreshes of the bar
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-@ray.remote(num_cpus=0)
 class Worker:
     """One of two ranks; Ray forwards what it prints to the job's log, with a coloured prefix."""
 
@@ -45,7 +44,8 @@ def main() -> None:
     log.warning("checkpoint store: s3://models user=trainer password=correct-horse-battery-staple")
     print("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", flush=True)
 
-    workers = [Worker.remote(rank) for rank in range(2)]
+    remote: Any = ray.remote(num_cpus=0)(Worker)
+    workers = [remote.remote(rank) for rank in range(2)]
     for epoch in range(EPOCHS):
         results = [worker.epoch.remote(epoch) for worker in workers]
         run_epoch(epoch)

@@ -1,0 +1,69 @@
+"""Make a virtual environment with pip: `python3 make_venv.py DIRECTORY`.
+
+Debian's python3 comes without `ensurepip` (that is in python3-venv, which needs root). There pip's
+own wheel is taken from the package index (`PIP_INDEX_URL`, else PyPI) and installs itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from urllib.parse import urljoin
+
+INDEX = "https://pypi.org/simple"
+WHEEL = re.compile(
+    r'href="([^"#]*/(pip-([0-9]+(?:\.[0-9]+)*)-py3-none-any\.whl))#sha256=([0-9a-f]{64})"'
+)
+
+
+def make_venv(directory: Path) -> None:
+    """Raises `OSError`, `LookupError` or `subprocess.CalledProcessError`."""
+    venv = [sys.executable, "-m", "venv", str(directory)]
+    if importlib.util.find_spec("ensurepip") is not None:
+        subprocess.run(venv, check=True)
+        return
+    subprocess.run([*venv, "--without-pip"], check=True)
+    with tempfile.TemporaryDirectory() as place:
+        wheel = _download(os.environ.get("PIP_INDEX_URL") or INDEX, Path(place))
+        pip = [str(directory / "bin" / "python"), f"{wheel}/pip", "install", "--quiet"]
+        subprocess.run([*pip, "--no-index", "--no-cache-dir", str(wheel)], check=True)
+
+
+def _download(index: str, place: Path) -> Path:
+    """The newest wheel of pip that the index has, checked against its hash there."""
+    page = f"{index.rstrip('/')}/pip/"
+    found = WHEEL.findall(_get(page, "text/html").decode())
+    if not found:
+        raise LookupError(f"{page} lists no wheel of pip")
+    link, name, _, digest = max(
+        found, key=lambda link: [int(number) for number in link[2].split(".")]
+    )
+    data = _get(urljoin(page, link), "*/*")
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise LookupError(f"{name} is not what {page} says")
+    wheel = Path(place, name)
+    wheel.write_bytes(data)
+    return wheel
+
+
+def _get(url: str, accept: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return bytes(response.read())
+
+
+if __name__ == "__main__":
+    try:
+        make_venv(Path(sys.argv[1]))
+    except (OSError, LookupError, subprocess.CalledProcessError) as error:
+        sys.exit(
+            f"cannot make a virtual environment with pip: {error}\n"
+            "on Debian, `apt install python3-venv` brings what is missing"
+        )
