@@ -8,7 +8,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY broker broker
 COPY publishers publishers
 COPY subscribers subscribers
-RUN pip install --no-cache-dir --disable-pip-version-check .
+RUN pip install --no-cache-dir --disable-pip-version-check '.[fast]'
 
 # The daemon makes its state directory itself, below this one and closed to others (0700).
 RUN useradd --uid 10001 --home-dir /var/lib/raytap --create-home raytap

@@ -32,6 +32,7 @@ from broker.publisher import Message, Publisher
 from broker.pulse import Beat, Pulse
 from broker.redact import DEFAULT_RULES, Redactor
 from broker.refill import Refill
+from broker.screen import make_screen
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayApi
@@ -70,6 +71,7 @@ class Daemon:
         ]
         self._bus = Bus(self._writer, self._outboxes, self._pulse, self.metrics)
         self._redactor = self._make_redactor()
+        self._screen = make_screen(self._redactor.rules if self._redactor else ())
         self._clusters = self._make_clusters()
         self._server = (
             HttpServer(create_app(self, self.metrics, config.http.bind), config.http.bind)
@@ -100,6 +102,7 @@ class Daemon:
             return
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
+        events.info("stopping", broker=self.broker)
         for cluster in self._clusters.values():
             cluster.stop(_left(deadline, 1.5))
         self._bus.stop(_left(deadline, 1.0))
@@ -195,7 +198,8 @@ class Daemon:
         return Redactor(rules, config.rules)
 
     def _pipeline(self) -> Pipeline:
-        return Pipeline(self._redactor, self.config.limits.max_message_size)
+        screen = self._screen.clone() if self._screen else None
+        return Pipeline(self._redactor, self.config.limits.max_message_size, screen)
 
     def _make_clusters(self) -> dict[str, ClusterIngest]:
         checkpoints = self._journal.checkpoints() if self._journal else {}

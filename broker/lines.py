@@ -58,8 +58,9 @@ class LineAssembler:
         taken = len(self._rest) if self._long is None else self._long.taken
         return taken + self._held
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes of the file; the lines that they complete."""
+    def feed(self, data: bytes, alone: int = 0) -> list[Chunk]:
+        """Take the next bytes of the file; the lines that they complete. The first `alone` of
+        these come as a chunk each."""
         if not data:
             return []
         if self._held:
@@ -73,7 +74,7 @@ class LineAssembler:
         at = 0
         while at < stop:
             end = 0
-            if self._long is None:
+            if self._long is None and len(chunks) >= alone:
                 room = max(self.chunk_size - len(self._rest), 0)
                 end = _last_end(data, at, min(at + room, stop), has_cr)
             if end:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from broker import ansi, private_key
 from broker.lines import OVERLAP, Chunk, over_long
 from broker.redact import Redactor
 from broker.rules import PRIVATE_KEY
+from broker.screen import Screen
+
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Batch(NamedTuple):
@@ -20,25 +23,35 @@ class Batch(NamedTuple):
     redacted: int  # secrets, a private key of many lines being one
     truncated: int  # lines that were too long
     key_lines: int  # lines a private key may still go on for after these; 0: none is open
-    rules: Mapping[str, int] = MappingProxyType({})  # how many secrets each rule found
+    rules: Mapping[str, int] = NOTHING  # how many secrets each rule found
 
 
 class Pipeline:
     """Escapes and controls out, secrets out, then over-long lines cut: in that order.
 
     An escape inside a token would hide it, and a cut could leave half of one. `redactor` None
-    leaves secrets in. `max_message_size` is for a line, in bytes. Not thread-safe: `fallbacks`
+    leaves secrets in. `max_message_size` is for a line, in bytes. A `screen`, made of the same
+    rules, spares clean chunks the first two. Not thread-safe: `fallbacks`
     counts the chunks done again line by line, because a step changed their number of lines.
     """
 
-    def __init__(self, redactor: Redactor | None, max_message_size: int = 10_240) -> None:
+    def __init__(
+        self,
+        redactor: Redactor | None,
+        max_message_size: int = 10_240,
+        screen: Screen | None = None,
+    ) -> None:
         self.fallbacks = 0
+        self._screen = screen
         self._redactor = redactor
         self._max = max_message_size
 
     def process(self, chunk: Chunk, key_lines: int = 0) -> Batch:
         """Sanitize a chunk; `key_lines` is the batch's before it. `len(lines) == chunk.lines`."""
-        data, found, keys = self._sanitize(chunk.data, key_lines)
+        if self._screen is not None and not key_lines and self._screen.clean(chunk.data):
+            data, found, keys = chunk.data, NOTHING, 0
+        else:
+            data, found, keys = self._sanitize(chunk.data, key_lines)
         lines = data.decode("utf-8", "replace").split("\n")
         lines.pop()
         if len(lines) != chunk.lines:
@@ -52,9 +65,13 @@ class Pipeline:
         return Batch(lines, list(chunk.cr), sum(found.values()), truncated, keys, found)
 
     def _sanitize(self, data: bytes, key_lines: int) -> tuple[bytes, dict[str, int], int]:
-        data = ansi.strip(data)
+        raw, data = data, ansi.strip(data)
         if self._redactor is None:
             return data, {}, 0
+        if self._screen is not None and not key_lines and len(data) < len(raw):
+            # Colours are what most chunks that are not clean hold, and often all of it.
+            if self._screen.clean(data):
+                return data, {}, 0
         text, found = self._redactor.redact_by_rule(data)
         if not (self._redactor.private_keys and (key_lines or found)):
             return text, found, 0

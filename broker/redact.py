@@ -26,6 +26,7 @@ class Redactor:
 
     def __init__(self, rules: Sequence[Rule] = DEFAULT_RULES, extra: Sequence[str] = ()) -> None:
         named = [*rules, *(Rule(f"extra-{n}", pattern) for n, pattern in enumerate(extra, 1))]
+        self.rules = tuple(named)
         self.private_keys = PRIVATE_KEY in named
         self._ids: list[str] = [""]  # of each capturing group; 0 is the whole match
         patterns: list[str] = []

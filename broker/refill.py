@@ -59,7 +59,7 @@ class Refill:
                 if b"\n" in head or b"\r" in head or len(head) > FIRST_LINE_BYTES:
                     break
         cursor = Cursor(Checkpoint(), self._max_line)
-        pieces = cursor.feed(head, chunk_size=1)
+        pieces = cursor.feed(head, alone=1)
         chunk = pieces[0].chunk if pieces else cursor.partial()
         line = chunk.data[: chunk.data.index(b"\n")] if chunk else b""
         if epoch_of(session, stream.job, line) != epoch:

@@ -17,6 +17,7 @@ class Rule(NamedTuple):
 
     id: str
     pattern: str
+    screen: str = ""  # matches at least where the pattern does, and is quicker to look for
 
 
 KEY_BEGIN: Final = r"-----BEGIN[A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
@@ -95,5 +96,7 @@ DEFAULT_RULES: Final = (
         "flag",
         rf"(?i:--[\w-]*{_NAME}(?:[\"'],?)?[ \t]+(?:\\?[\"'])?([^\s\"'\\-][^\s\"']*)"
         rf"|--[\w-]*token(?:[\"'],?)?[ \t]+(?:\\?[\"'])?{_TOKEN_VALUE})",
+        # Ray writes ` -- ` in each line of its own.
+        screen=rf"(?i:(?:{_NAME}|token)(?:[\"'],?)?[ \t])",
     ),
 )

@@ -30,7 +30,7 @@ class Cursor:
     """Turns reads into chunks and knows the raw position to read from next."""
 
     def __init__(self, at: Checkpoint, max_line: int) -> None:
-        self._assembler = LineAssembler(at.line, at.offset, at.crc, max_line=max_line)
+        self._assembler = LineAssembler(at.line, at.offset, at.crc, max_line, CHUNK)
         self._recent = at.tail
         self._start = at.offset or 0  # the raw offset that follows `_recent`
 
@@ -56,10 +56,10 @@ class Cursor:
         """The number of the next line."""
         return self._assembler.line
 
-    def feed(self, data: bytes, chunk_size: int = CHUNK) -> list[Piece]:
-        """Take raw bytes from `offset` on; the complete lines they bring."""
-        self._assembler.chunk_size = chunk_size
-        chunks = self._assembler.feed(data)
+    def feed(self, data: bytes, alone: int = 0) -> list[Piece]:
+        """Take raw bytes from `offset` on; the complete lines they bring, the first `alone` of
+        them in a piece each."""
+        chunks = self._assembler.feed(data, alone)
         pieces = [Piece(chunk, self._before(chunk, data)) for chunk in chunks]
         if self._assembler.offset is not None:
             self._start += len(data)
@@ -106,9 +106,9 @@ class Skim:
             return []
         if all(chunk.first + chunk.lines != self._line for chunk, _ in pieces):
             # The line lies inside a chunk, and a CRC is known only at a chunk's end: once more
-            # over this read, line by line.
+            # over this read, line by line up to there.
             self.cursor = before
-            pieces = self.cursor.feed(data, chunk_size=1)
+            pieces = self.cursor.feed(data, alone=self._line - before.line)
         self.done = True
         for chunk, _ in pieces:
             if chunk.first + chunk.lines == self._line and chunk.crc != self._crc:

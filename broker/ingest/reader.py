@@ -7,7 +7,7 @@ from contextlib import closing
 
 from broker.checkpoint import Checkpoint
 from broker.ingest.context import Context
-from broker.ingest.cursor import CHUNK, Cursor, Piece, Skim
+from broker.ingest.cursor import Cursor, Piece, Skim
 from broker.ingest.framer import Framer
 from broker.ingest.valve import Valve, Verdict
 from broker.sources.source import Source
@@ -79,8 +79,8 @@ class Reader:
                 self._skim = None
         else:
             # A line that was published without its end is published again, by itself.
-            size = 1 if self._framer.position.partial else CHUNK
-            self._backlog.extend(self._cursor.feed(data, size))
+            alone = int(self._framer.position.partial)
+            self._backlog.extend(self._cursor.feed(data, alone))
         return self.drain()
 
     def drain(self) -> bool:

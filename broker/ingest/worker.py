@@ -272,12 +272,15 @@ class Worker:
             if pause > 0:
                 return now + pause
         source = self._choice.polled()
+        before = self._reader.offset
         try:
             taken = self._reader.pull(source)
         except ClientError as error:
             outcome = "missing" if isinstance(error, LogMissing) else str(error.status)
             self._count_request(source.name, outcome)
-            if agent and error.status in (408, 503):
+            if agent and self._reader.offset > before:
+                self._context.agents.answered(agent, now)  # an answer cut short is one
+            elif agent and error.status in (408, 503):
                 self._context.agents.unreachable(agent, now)
             raise
         self._count_request(source.name, "ok")
