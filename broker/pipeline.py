@@ -68,10 +68,10 @@ class Pipeline:
         raw, data = data, ansi.strip(data)
         if self._redactor is None:
             return data, {}, 0
-        if self._screen is not None and not key_lines and len(data) < len(raw):
-            # Colours are what most chunks that are not clean hold, and often all of it.
-            if self._screen.clean(data):
-                return data, {}, 0
+        # Colours are what most chunks that are not clean hold, and often all of it.
+        coloured = len(data) < len(raw)
+        if self._screen is not None and coloured and not key_lines and self._screen.clean(data):
+            return data, {}, 0
         text, found = self._redactor.redact_by_rule(data)
         if not (self._redactor.private_keys and (key_lines or found)):
             return text, found, 0

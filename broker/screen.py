@@ -40,7 +40,9 @@ class Screen:
             self._scratch = hyperscan.Scratch(self._database)
         hits: list[int] = []
         try:
-            self._database.scan(data, match_event_handler=_found, context=hits, scratch=self._scratch)
+            self._database.scan(
+                data, match_event_handler=_found, context=hits, scratch=self._scratch
+            )
         except hyperscan.ScanTerminated:
             return False
         return not hits

@@ -24,6 +24,7 @@ class Choice:
         self._state_file = StateFile(context.client, context.endpoints, job)
         self._took = 0.0  # seconds of the last whole-file read
         self.poisoned = False  # Ray's tail can't carry this log
+        self.elsewhere = False  # that agent has no such file, but Ray has: it is another node's
 
     def remember(self, address: str | None) -> None:
         """The agent's address as the job record has it; kept when the record is gone."""
@@ -32,6 +33,7 @@ class Choice:
         base = replace_host(address, self._context.config.agent_host)
         if base != self._base:
             self._base = base
+            self.elsewhere = False
             self._agent = AgentRange(self._context.client, base, self._job)
 
     @property
@@ -47,7 +49,7 @@ class Choice:
 
     def agent_base(self) -> str:
         """The agent to ask for byte ranges; empty where it can't be, or is not to be, asked."""
-        if self._context.config.protocol == "websocket" or not self._base:
+        if self._context.config.protocol == "websocket" or not self._base or self.elsewhere:
             return ""
         return self._base if self._context.agents.usable(self._base) else ""
 
@@ -61,6 +63,11 @@ class Choice:
         """One byte from the agent; raises `ClientError` where it does not answer."""
         if self._agent is not None:
             self._agent.probe()
+
+    @property
+    def state_file(self) -> StateFile:
+        """The log through the dashboard, whichever node it is on."""
+        return self._state_file
 
     def polled(self) -> Source:
         """The source to poll now."""

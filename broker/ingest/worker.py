@@ -25,6 +25,7 @@ from broker.topic import Stream
 
 LINGER: Final = 60.0  # seconds an ended log is looked at again: Ray may append after the end
 LINGER_POLL: Final = 5.0
+ELSEWHERE_SECONDS: Final = 5.0  # how often a log that the agent has not is looked for elsewhere
 OVER_POLL: Final = 1.0  # a log whose job is over is asked at least so often until it settles
 TAIL_CLOSES: Final = 15.0  # seconds after the end in which Ray closes a tail
 STATE_FILE_SHARE: Final = 10.0  # a state-file read is followed by a pause ten times its length
@@ -71,6 +72,7 @@ class Worker:
         self._interval = context.config.poll_interval
         self._reconnects = 0
         self._retry_at = 0.0
+        self._look_at = 0.0
         self._progress = at.line
         self._failing_since: float | None = None
         self._over_since: float | None = None
@@ -275,9 +277,13 @@ class Worker:
         before = self._reader.offset
         try:
             taken = self._reader.pull(source)
+        except LogMissing:
+            self._count_request(source.name, "missing")
+            if not self._found_elsewhere(over, now):
+                raise
+            return now
         except ClientError as error:
-            outcome = "missing" if isinstance(error, LogMissing) else str(error.status)
-            self._count_request(source.name, outcome)
+            self._count_request(source.name, str(error.status))
             if agent and self._reader.offset > before:
                 self._context.agents.answered(agent, now)  # an answer cut short is one
             elif agent and error.status in (408, 503):
@@ -301,6 +307,24 @@ class Worker:
         self._pace(taken, over)
         pause = 0.0 if agent else STATE_FILE_SHARE * (done - now)
         return done + max(self._interval, pause)
+
+    def _found_elsewhere(self, over: bool, now: float) -> bool:
+        """Whether Ray has a log that the agent has not: with `agent_host`, or a proxy before the
+        agents, it may be another node's. Looked at once in a while, and before any end."""
+        if not over and now < self._look_at:
+            return False
+        self._look_at = now + ELSEWHERE_SECONDS
+        source = self._choice.state_file
+        try:
+            self._reader.pull(source)
+        except (ClientError, LogReplaced):
+            return False  # there is none yet; Ray answers 500 for that, as for everything
+        self._choice.elsewhere = bool(source.size)
+        if self._choice.elsewhere:
+            events.warning(
+                "agent_has_no_log", job=str(self.stream), effect="read through the dashboard"
+            )
+        return self._choice.elsewhere
 
     def _pace(self, taken: int, over: bool) -> None:
         config = self._context.config

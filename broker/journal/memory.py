@@ -162,7 +162,7 @@ class MemoryJournal:
         return self._lock
 
     def _add(self, record: Record) -> None:
-        packed, blob = self._codec.pack(record.payload)
+        ((packed, blob),) = self._codec.pack([record.payload])
         size = stored_size(blob)
         epoch = self.ledger.add(record, size)
         sequence = self.ledger.sequence

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from broker.errors import JournalError
 
@@ -16,17 +17,28 @@ class Codec:
     def __init__(self) -> None:
         import zstandard  # 20 ms that a daemon without a journal does not pay
 
-        self._pack = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
+        self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._error = zstandard.ZstdError
 
-    def pack(self, payload: bytes) -> tuple[bool, bytes]:
-        """Whether it was compressed, and the bytes to store."""
-        if len(payload) >= MIN_SIZE:
-            packed = self._pack(payload)
-            if len(packed) < len(payload):
-                return True, packed
-        return False, payload
+    def pack(self, payloads: Sequence[bytes]) -> list[tuple[bool, bytes]]:
+        """For each, whether it was compressed and the bytes to store.
+
+        All in one call, that lets go of the interpreter's lock once: with a call for each, the
+        readers and this thread took it from each other thousands of times a second.
+        """
+        worth = [payload for payload in payloads if len(payload) >= MIN_SIZE]
+        packed: Iterator[Any]
+        if len(worth) > 1:
+            packed = iter(self._compressor.multi_compress_to_buffer(worth))
+        else:
+            packed = (self._compressor.compress(payload) for payload in worth)
+        stored: list[tuple[bool, bytes]] = []
+        for payload in payloads:
+            blob = bytes(next(packed)) if len(payload) >= MIN_SIZE else payload
+            small = len(blob) < len(payload)
+            stored.append((small, blob if small else payload))
+        return stored
 
     def unpack(self, packed: bool, blob: bytes) -> bytes:
         """The payload; raises `JournalError` where the stored bytes are damaged."""

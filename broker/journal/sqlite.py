@@ -73,11 +73,13 @@ class SqliteJournal:
             marks: list[tuple[object, ...]] = []
             epochs: set[Epoch] = set()
             logs: dict[Log, None] = {}
+            kept = [record for record in records if record.kind != "heartbeat"]
+            blobs = iter(self._codec.pack([record.payload for record in kept]))
             for record in records:
                 log = self.ledger.log(record.stream)
                 logs[log] = None
                 if record.kind != "heartbeat":
-                    packed, blob = self._codec.pack(record.payload)
+                    packed, blob = next(blobs)
                     epoch = self.ledger.add(record, stored_size(blob))
                     epochs.add(epoch)
                     frames.append(

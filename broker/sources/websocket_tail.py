@@ -91,14 +91,14 @@ class WebsocketTail:
         return self._error
 
     def stop(self) -> None:
-        """Cut the connection and wait for the thread (it does not outlive a second)."""
+        """Cut the connection and wait for the thread, for a second at most. An attempt to connect
+        is not waited for: it ends with its own timeout, and closes what it may have opened."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
         if self._socket is not None:
             self._socket.abort()  # type: ignore[no-untyped-call]
-        if self._thread.ident is not None:
-            self._thread.join(self._connect_timeout + 1)
+            self._thread.join(1.0)
 
     def _run(self) -> None:
         try:

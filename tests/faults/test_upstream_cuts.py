@@ -12,6 +12,7 @@ import pytest
 
 from subscribers import Subscription
 from tests.support.fault_proxy import FaultProxy
+from tests.support.followed import Followed, log_of
 from tests.support.killable_daemon import KillableDaemon
 from tests.support.numbered import Printer
 from tests.support.ray_standin import RayStandIn
@@ -139,6 +140,19 @@ def test_the_way_changes_from_agent_to_dashboard_and_each_is_cut(
     wait_until(lambda: upstream.sources() == {"websocket"}, 30, "websockets are used")
     upstream.cut(upstream.dashboard, upstream.size(), reset=True)
     upstream.finish()
+
+
+def test_what_follows_a_change_of_source_comes_in_large_frames(standin: RayStandIn) -> None:
+    """A frame for each line would fill the outboxes, which then drop frames."""
+    log = b"".join(b"line %d\n" % number for number in range(20_000))
+    standin.add_job("job-1", log=log[:1_000])
+    with Followed(standin.url) as followed:
+        followed.until_lines("job-1", 100)
+        standin.agent_down()
+        standin.append("job-1", log[1_000:])
+        followed.until_lines("job-1", 20_000)
+        assert followed.lines("job-1") == log_of(standin.log_path("job-1"))
+        assert len(followed.frames("job-1", "log")) < 20
 
 
 def _proxy_to(port: int) -> FaultProxy:

@@ -254,3 +254,16 @@ def test_an_invalid_job_id_is_skipped_with_its_reason_and_others_go_on(standin: 
         view = followed.view("bad.id")
         assert view.state == "skipped"
         assert "bad.id" in view.reason
+
+
+def test_a_log_that_the_agent_lacks_is_read_through_the_dashboard(standin: RayStandIn) -> None:
+    with RayStandIn() as another:  # `agent_host` names one node, and the driver ran on another
+        standin.add_job("job-1")
+        standin.append("job-1", b"one\ntwo\n")
+        standin.finish("job-1")
+        agent_host = another.agent_url.removeprefix("http://")
+        with Followed(standin.url, follow="all", agent_host=agent_host) as followed:
+            end = followed.until_end("job-1")
+            assert followed.lines("job-1") == ["one", "two"]
+            assert (end.next, end.complete) == (2, True)
+            assert followed.view("job-1").source == "state-file"
