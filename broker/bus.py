@@ -21,6 +21,7 @@ from broker.publisher import Message
 from broker.pulse import Pulse
 
 GROUP_SECONDS: Final = 0.02  # records wait this long for others of the same commit
+IDLE_SECONDS: Final = 0.25  # so often heartbeats are looked at where nothing else happens
 GROUP_BYTES: Final = 8 << 20
 QUEUE_BYTES: Final = 32 << 20  # beyond it, readers wait: Ray keeps the file
 WATERMARK_LAG: Final = 2.0  # seconds a frame must be out before a restart may leave it out
@@ -48,6 +49,7 @@ class Bus:
         self._queued_bytes = 0
         self._changed = threading.Condition()
         self._stopping = False
+        self._woken = False
         self._watermarks: deque[tuple[float, int]] = deque()
         self._sequence = writer.last_sequence() if writer else 0
         self._thread = threading.Thread(target=self._run, name="raytap-bus", daemon=True)
@@ -65,6 +67,12 @@ class Bus:
                 raise Stopping
             self._queue.extend(records)
             self._queued_bytes += size
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Someone joined: tell them where the streams stand now, not at the next idle look."""
+        with self._changed:
+            self._woken = True
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> None:
@@ -103,7 +111,10 @@ class Bus:
     def _take(self) -> list[Record]:
         with self._changed:
             if not self._queue:
-                self._changed.wait_for(lambda: self._stopping or self._queue, timeout=0.25)
+                self._changed.wait_for(
+                    lambda: self._stopping or self._queue or self._woken, IDLE_SECONDS
+                )
+            self._woken = False
             if self._queue and not self._stopping and self._queued_bytes < GROUP_BYTES:
                 self._changed.wait_for(
                     lambda: self._stopping or self._queued_bytes >= GROUP_BYTES, GROUP_SECONDS

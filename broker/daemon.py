@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from broker.backoff import Backoff
 from broker.bus import Bus
 from broker.checkpoint import Checkpoint
@@ -66,7 +68,7 @@ class Daemon:
         self._writer = JournalWriter(self._journal, self.metrics) if self._journal else None
         self._pulse = Pulse(self.broker, self._heartbeat_interval(), self._beat)
         self._outboxes = [
-            Outbox(publisher, config.limits.queue_size, Backoff(), self._pulse.join)
+            Outbox(publisher, config.limits.queue_size, Backoff(), self._joined)
             for publisher in publishers
         ]
         self._bus = Bus(self._writer, self._outboxes, self._pulse, self.metrics)
@@ -147,7 +149,11 @@ class Daemon:
         return problems
 
     def jobs(self) -> list[JobView]:
-        return [view for cluster in self._clusters.values() for view in cluster.views()]
+        return [
+            self._with_unsent(view)
+            for cluster in self._clusters.values()
+            for view in cluster.views()
+        ]
 
     def replay(self, stream: Stream, epoch: str | None, start: int, limit: int | None) -> Replay:
         if self._journal is None:
@@ -172,6 +178,15 @@ class Daemon:
     def _no_journal(self) -> ClientError:
         why = self._journal_problem or "it is off ([journal] enabled = false)"
         return ClientError(503, f"there is no journal: {why}")
+
+    def _with_unsent(self, view: JobView) -> JobView:
+        stream = Stream(view.cluster, view.job)
+        unsent = sum(outbox.dropped_of(stream) for outbox in self._outboxes)
+        return msgspec.structs.replace(view, unsent=unsent) if unsent else view
+
+    def _joined(self, prefixes: list[bytes]) -> None:
+        self._pulse.join(prefixes)
+        self._bus.wake()
 
     # Parts ----------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class JobView(msgspec.Struct, frozen=True):
     poll_interval_s: float = 0.0  # the interval in use; longer where the polling budget is short
     reconnects: int = 0
     dropped: int = 0  # lines that went into gap frames
+    unsent: int = 0  # frames that a full outbox let go of; the journal has them
     redacted: int = 0
     truncated: int = 0
     resets: int = 0

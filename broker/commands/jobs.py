@@ -83,9 +83,16 @@ def _print_table(jobs: list[JobView]) -> None:
             f"{view.reconnects:,}",
             f"{view.dropped:,}",
             f"{view.redacted:,}",
-            Text(one_line(view.reason or view.last_error, 200)),
+            Text(_note(view)),
         )
     Console().print(table)
+
+
+def _note(view: JobView) -> str:
+    notes = [view.reason or view.last_error]
+    if view.unsent:
+        notes.insert(0, f"{view.unsent:,} frames not sent (replay has them)")
+    return one_line("; ".join(note for note in notes if note), 200)
 
 
 def _size(count: float) -> str:

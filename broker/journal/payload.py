@@ -27,7 +27,7 @@ class Codec:
         All in one call, that lets go of the interpreter's lock once: with a call for each, the
         readers and this thread took it from each other thousands of times a second.
         """
-        worth = [payload for payload in payloads if len(payload) >= MIN_SIZE]
+        worth: list[Any] = [payload for payload in payloads if len(payload) >= MIN_SIZE]
         packed: Iterator[Any]
         if len(worth) > 1:
             packed = iter(self._compressor.multi_compress_to_buffer(worth))

@@ -65,6 +65,7 @@ class HttpClient:
         except (HTTPError, OSError) as error:
             raise explain(error, url) from None
         try:
+            _check_length(response, url)
             yield response
         except (HTTPError, OSError) as error:
             raise explain(error, url) from None
@@ -108,6 +109,16 @@ class HttpClient:
     def close(self) -> None:
         """Close every pooled connection."""
         self._pool.clear()
+
+
+def _check_length(response: urllib3.BaseHTTPResponse, url: str) -> None:
+    """An answer that is cut within its headers looks whole to Python, and its body empty: a log
+    that lost all its lines. Ray's servers always say how long a body is."""
+    headers = response.headers
+    if "chunked" in headers.get("Transfer-Encoding", ""):
+        return
+    if not headers.get("Content-Length", "").isdigit():
+        raise ClientError(503, f"{host_of(url)} closed the connection early")
 
 
 def pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

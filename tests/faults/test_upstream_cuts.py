@@ -41,12 +41,12 @@ class Upstream:
             stack.enter_context(SubscriptionWitness("Subscription", frames)),
             stack.enter_context(ZeromqWitness(self.daemon.zeromq)),
         )
-        self.printer = stack.enter_context(Printer(standin, random.Random(seed), rate=5_000))
+        self.printer = stack.enter_context(Printer(standin, random.Random(seed), rate=20_000))
         wait_until(lambda: frames.connected, message="the subscriber joins")
         for job in JOBS:
             standin.add_job(job)
             self.printer.add(job)
-        self.until_progress()
+        self.until_lines(2_000)
 
     @property
     def cuts(self) -> int:
@@ -60,12 +60,11 @@ class Upstream:
         """Of one of the logs, in bytes."""
         return self.standin.log_path(JOBS[0]).stat().st_size
 
-    def until_progress(self) -> None:
-        """Every subscriber has what is printed now."""
-        for job in JOBS:
-            line = wait_until(lambda job=job: self.printer.lines(job), message="the job prints")
-            for witness in self.witnesses:
-                witness.until(job, line)
+    def until_lines(self, lines: int) -> None:
+        """Every subscriber has so many of each job."""
+        for witness in self.witnesses:
+            for job in JOBS:
+                witness.until(job, lines)
 
     def cut(self, proxy: FaultProxy, most: int, *, reset: bool = False) -> None:
         """Connections are cut after 1 to `most` bytes, until there were 20 cuts."""
@@ -79,7 +78,7 @@ class Upstream:
         proxy.cut_after = counts()
         proxy.cut_all()  # those that are open have no count
         wait_until(lambda: self.cuts >= target, 60, f"{CUTS} cuts")
-        self.until_progress()
+        self.until_lines(max(self.printer.lines(job) for job in JOBS))
 
     def finish(self) -> None:
         """All of it has come, once, and the ends too."""
@@ -139,6 +138,7 @@ def test_the_way_changes_from_agent_to_dashboard_and_each_is_cut(
     upstream.agent.cut_all()
     wait_until(lambda: upstream.sources() == {"websocket"}, 30, "websockets are used")
     upstream.cut(upstream.dashboard, upstream.size(), reset=True)
+    upstream.dashboard.delay = 0.0
     upstream.finish()
 
 
