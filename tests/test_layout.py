@@ -24,7 +24,8 @@ PURE = {
         *("addresses", "ansi", "checkpoint", "config", "error_message", "errors", "frame"),
         *("frame_queue", "hold_back", "jobview", "journal", "limits", "lines", "pipeline"),
         *("plain_text", "private_key", "publisher", "redact", "rules", "topic", "units"),
-        *("validate", "ingest.cursor", "http.query", "http.render"),
+        *("screen", "validate", "http.query", "http.render"),
+        *("ingest.cursor", "ingest.framer", "ingest.rate", "ingest.valve"),
         *("journal.eviction", "journal.ledger", "journal.payload", "journal.replay"),
     )
 } | {f"subscribers.{name}" for name in ("lane", "selection", "sequencer", "stats", "survey_clock")}
