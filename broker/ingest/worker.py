@@ -171,8 +171,8 @@ class Worker:
         except LimitReached:
             self._over_limit(job)
             return None
-        except LogMissing:
-            return self._missing(job, lost, now)
+        except LogMissing as error:
+            return self._missing(error, job, lost, now)
         except RetryLater as error:
             self._failed(error, now)
             return now + error.seconds
@@ -211,12 +211,16 @@ class Worker:
         if job.status == "PENDING" and not self._choice.has_agent:
             self._state = "waiting"
             return now + self._context.config.discovery_interval / 2
-        if self._tail_wanted(over, now):
+        wanted = self._tail_wanted(over, now)
+        if wanted:
             deadline = self._follow_tail(over, now)
             if deadline is not None:
                 return deadline
         self._tail.close()
-        return self._poll(job, over, lost, now)
+        deadline = self._poll(job, over, lost, now)
+        if deadline is not None and not wanted and self._tail_wanted(over, now):
+            return now  # the file turned out to be a large one: no pause before its tail
+        return deadline
 
     def _probe_agent(self, now: float) -> None:
         """See whether an agent that was out of reach is back, before anything is left for it."""
@@ -379,10 +383,13 @@ class Worker:
             ]
         )
 
-    def _missing(self, job: RayJob, lost: bool, now: float) -> float | None:
-        """There is no file: not yet, or not any more."""
+    def _missing(self, error: LogMissing, job: RayJob, lost: bool, now: float) -> float | None:
+        """There is no file: not yet, which is no error, or not any more."""
         if self._ended_at is not None:
             return None
+        if self._framer.next and self._state != "waiting":
+            self._note(error)
+            self._say(error)
         self._succeeded()
         self._state = "waiting"
         if (job.terminal or lost) and self._settled(-1, now):
@@ -403,10 +410,7 @@ class Worker:
             return None
         self._state = "reconnecting"
         if first:
-            self._context.put([self._framer.error(error.status, error.message, self._ns())])
-            events.warning(
-                "read_failed", job=str(self.stream), status=error.status, why=error.message
-            )
+            self._say(error)
         patience = 0.0 if lost else self._context.config.lost_after
         if (job.terminal or lost) and now - self._failing_since >= patience:
             return self._end(job, lost, complete=False, now=now)
@@ -419,6 +423,11 @@ class Worker:
             self._backoff.reset()
         if self._state != "ended":
             self._state = "streaming"
+
+    def _say(self, error: ClientError) -> None:
+        """To subscribers and to the log."""
+        self._context.put([self._framer.error(error.status, error.message, self._ns())])
+        events.warning("read_failed", job=str(self.stream), status=error.status, why=error.message)
 
     def _note(self, error: ClientError) -> None:
         self._errors.append(ErrorView(self._ns(), error.status, error.message))

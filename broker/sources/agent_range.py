@@ -34,7 +34,7 @@ class AgentRange:
         wanted = {"Range": f"bytes={start}-{offset + RANGE - 1}"}
         with self._client.open(self.url, wanted) as response:
             if response.status == 404:
-                raise LogMissing("the agent has no log file of this job yet")
+                raise LogMissing("the agent has no log file of this job")
             if response.status == 416:
                 response.read()  # a cut may have left half a number in the headers: it shows here
                 self.size = _total(response.headers.get("Content-Range", ""))

@@ -48,6 +48,25 @@ def test_a_signal_ends_it_in_order_with_all_published_that_was_read(
         assert zeromq.frames("job-1", "end") == []
 
 
+def test_in_the_midst_of_a_long_log_it_stops_in_time_and_goes_on_from_there(
+    serve: Serve, standin: RayStandIn, tmp_path: Path
+) -> None:
+    count = 3_000_000
+    log = b"".join(b"line %d\n" % n for n in range(count))
+    settings: dict[str, object] = {"limits.max_lines": count}
+    first = serve(settings)
+    with ZeromqSubscriber(first.zeromq) as subscriber:
+        standin.add_job("job-1", "SUCCEEDED", log=log)
+        subscriber.until_line("job-1", 100_000)
+        assert ended_by(first, signal.SIGTERM) == (0, True)
+        read = journaled_lines(tmp_path)
+        assert 100_000 <= read < count
+        subscriber.until_line("job-1", read)
+        serve({**settings, "publish.zeromq.bind": first.zeromq})
+        subscriber.until("job-1", "end", timeout=60)
+        assert subscriber.lines("job-1") == [f"line {n}" for n in range(count)]
+
+
 def test_one_that_is_started_again_goes_on_with_the_next_line(
     serve: Serve, standin: RayStandIn
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,77 +20,81 @@ from tests.support.wait import wait_until
 from tests.support.witness import SubscriptionWitness, Witness, ZeromqWitness, agree
 
 CUTS = 20
-JOBS = ("job-1", "job-12", "job-2", "job-3")
+DASHBOARDS = 8  # one that was cut is left alone for 2 s
+JOB = "job-1"
 HEADERS = 500  # bytes within which a cut leaves nothing of the log
 
 
 class Upstream:
-    """Jobs that print, and two proxies between them and a daemon with its subscribers."""
+    """A job that prints, and proxies between it and a daemon with its subscribers."""
 
     def __init__(self, standin: RayStandIn, home: Path, protocol: str, stack: ExitStack) -> None:
         seed = random.randrange(2**32)
         print(f"{seed=}")  # pytest shows it where the test fails
         self.rng = random.Random(seed)
         self.standin = standin
-        self.dashboard = stack.enter_context(_proxy_to(standin.dashboard.port))
         self.agent = stack.enter_context(_proxy_to(standin.agent.port))
-        cluster = {"protocol": protocol, "agent_host": urlsplit(self.agent.url).netloc}
-        self.daemon = stack.enter_context(KillableDaemon(home, self.dashboard.url, cluster=cluster))
+        self.dashboards = [
+            stack.enter_context(_proxy_to(standin.dashboard.port)) for _ in range(DASHBOARDS)
+        ]
+        cluster = {
+            "endpoints": [dashboard.url for dashboard in self.dashboards],
+            "agent_host": urlsplit(self.agent.url).netloc,
+            "protocol": protocol,
+        }
+        self.daemon = stack.enter_context(KillableDaemon(home, standin.url, cluster=cluster))
         frames = Subscription("*", zeromq=self.daemon.zeromq, brokers=self.daemon.http)
         self.witnesses: tuple[Witness, ...] = (
             stack.enter_context(SubscriptionWitness("Subscription", frames)),
             stack.enter_context(ZeromqWitness(self.daemon.zeromq)),
         )
-        self.printer = stack.enter_context(Printer(standin, random.Random(seed), rate=20_000))
+        self.printer = stack.enter_context(Printer(standin, random.Random(seed), rate=5_000))
         wait_until(lambda: frames.connected, message="the subscriber joins")
-        for job in JOBS:
-            standin.add_job(job)
-            self.printer.add(job)
-        self.until_lines(2_000)
+        standin.add_job(JOB)
+        self.printer.add(JOB)
+        self.until_line(3_000)
 
     @property
-    def cuts(self) -> int:
-        return self.dashboard.cuts + self.agent.cuts
-
-    def sources(self) -> set[str]:
+    def source(self) -> str:
         """Where the lines come from now."""
-        return {str(row["source"]) for row in self.daemon.jobs().values()}
+        return str(self.daemon.jobs()[JOB]["source"])
 
-    def size(self) -> int:
-        """Of one of the logs, in bytes."""
-        return self.standin.log_path(JOBS[0]).stat().st_size
-
-    def until_lines(self, lines: int) -> None:
-        """Every subscriber has so many of each job."""
+    def until_line(self, line: int) -> None:
+        """Every subscriber has the lines before it."""
         for witness in self.witnesses:
-            for job in JOBS:
-                witness.until(job, lines)
+            witness.until(JOB, line)
 
-    def cut(self, proxy: FaultProxy, most: int, *, reset: bool = False) -> None:
+    def cut(self, *proxies: FaultProxy, most: int, reset: bool = False) -> None:
         """Connections are cut after 1 to `most` bytes, until there were 20 cuts."""
-        target = self.cuts + CUTS
+        target = _cuts(proxies) + CUTS
 
         def counts() -> Iterator[int | None]:
-            while self.cuts < target:
-                yield self.rng.choice((1, HEADERS)) * self.rng.randint(1, max(1, most // HEADERS))
+            while _cuts(proxies) < target:
+                yield self.rng.randint(1, most)
+                yield self.rng.randint(1, HEADERS)
 
-        proxy.reset = reset
-        proxy.cut_after = counts()
-        proxy.cut_all()  # those that are open have no count
-        wait_until(lambda: self.cuts >= target, 60, f"{CUTS} cuts")
-        self.until_lines(max(self.printer.lines(job) for job in JOBS))
+        per_proxy = counts()
+        for proxy in proxies:
+            proxy.reset = reset
+            proxy.cut_after = per_proxy
+        for proxy in proxies:
+            proxy.cut_all()  # those that are open have no count
+        wait_until(lambda: _cuts(proxies) >= target, 60, f"{CUTS} cuts")
+        self.until_line(self.printer.lines(JOB))
+
+    def log_size(self) -> int:
+        """In bytes."""
+        return self.standin.log_path(JOB).stat().st_size
 
     def finish(self) -> None:
-        """All of it has come, once, and the ends too."""
-        lines = {job: self.printer.finish(job) for job in JOBS}
-        for job in JOBS:
-            self.standin.finish(job)
-        for job in JOBS:
-            agree(self.witnesses, job, lines[job])
-            for witness in self.witnesses:
-                end = witness.until_end(job)
-                assert (end.first, end.complete) == (lines[job], True)
-                assert not (witness.resets or witness.gaps)
+        """All of it has come, once, and the end too."""
+        lines = self.printer.finish(JOB)
+        self.standin.finish(JOB)
+        agree(self.witnesses, JOB, lines)
+        for witness in self.witnesses:
+            end = witness.until_end(JOB)
+            assert (end.first, end.complete) == (lines, True)
+            assert not (witness.resets or witness.gaps)
 
 
 @pytest.fixture
@@ -104,7 +108,8 @@ def test_byte_ranges_from_the_agent_are_cut_20_times(
     standin: RayStandIn, tmp_path: Path, stack: ExitStack, reset: bool
 ) -> None:
     upstream = Upstream(standin, tmp_path / "a", "http", stack)
-    upstream.cut(upstream.agent, 30_000, reset=reset)
+    upstream.cut(upstream.agent, most=30_000, reset=reset)
+    assert upstream.source == "agent"
     upstream.finish()
 
 
@@ -113,8 +118,8 @@ def test_whole_files_from_the_dashboard_are_cut_20_times(
 ) -> None:
     standin.agent_down()
     upstream = Upstream(standin, tmp_path / "a", "http", stack)
-    assert upstream.sources() == {"state-file"}
-    upstream.cut(upstream.dashboard, upstream.size())
+    upstream.cut(*upstream.dashboards, most=upstream.log_size())
+    assert upstream.source == "state-file"
     upstream.finish()
 
 
@@ -122,8 +127,7 @@ def test_websockets_are_cut_20_times(
     standin: RayStandIn, tmp_path: Path, stack: ExitStack
 ) -> None:
     upstream = Upstream(standin, tmp_path / "a", "websocket", stack)
-    assert upstream.sources() == {"websocket"}
-    upstream.cut(upstream.dashboard, upstream.size())
+    upstream.cut(*upstream.dashboards, most=upstream.log_size())
     upstream.finish()
 
 
@@ -131,14 +135,16 @@ def test_the_way_changes_from_agent_to_dashboard_and_each_is_cut(
     standin: RayStandIn, tmp_path: Path, stack: ExitStack
 ) -> None:
     upstream = Upstream(standin, tmp_path / "a", "auto", stack)
-    assert upstream.sources() == {"agent"}
-    upstream.cut(upstream.agent, 30_000)
-    upstream.dashboard.delay = 0.1  # reading whole files takes long: better a websocket
+    assert upstream.source == "agent"
+    upstream.cut(upstream.agent, most=30_000)
+    for dashboard in upstream.dashboards:
+        dashboard.delay = 0.02  # reading whole files takes long: better a websocket
     upstream.agent.refuse()
     upstream.agent.cut_all()
-    wait_until(lambda: upstream.sources() == {"websocket"}, 30, "websockets are used")
-    upstream.cut(upstream.dashboard, upstream.size(), reset=True)
-    upstream.dashboard.delay = 0.0
+    wait_until(lambda: upstream.source == "websocket", 30, "a websocket is used")
+    upstream.cut(*upstream.dashboards, most=upstream.log_size(), reset=True)
+    for dashboard in upstream.dashboards:
+        dashboard.delay = 0.0
     upstream.finish()
 
 
@@ -153,6 +159,10 @@ def test_what_follows_a_change_of_source_comes_in_large_frames(standin: RayStand
         followed.until_lines("job-1", 20_000)
         assert followed.lines("job-1") == log_of(standin.log_path("job-1"))
         assert len(followed.frames("job-1", "log")) < 20
+
+
+def _cuts(proxies: Iterable[FaultProxy]) -> int:
+    return sum(proxy.cuts for proxy in proxies)
 
 
 def _proxy_to(port: int) -> FaultProxy:

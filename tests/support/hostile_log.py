@@ -1,4 +1,4 @@
-"""A log with everything in it that has ever broken a reader of lines, and what is to become of it."""
+"""A log with everything in it that breaks readers of lines, and what is to become of it."""
 
 from __future__ import annotations
 

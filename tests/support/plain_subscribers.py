@@ -15,7 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 from tests.support.wait import wait_until
 
 CHANNELS: Final = b"raytap/"
-_LOOK: Final = 0.05  # seconds between two looks whether the test is over
+_LOOK_MS: Final = 50  # between two looks whether the test is over
 
 Message = tuple[bytes, bytes]  # topic, payload
 PlainFrame = dict[str, Any]
@@ -115,13 +115,13 @@ class ZeromqSubscriber(PlainSubscriber):
             # The subscription goes out right behind the handshake, long before the daemon's next
             # look for jobs.
             while not self._joined.is_set() and not self._stopping.is_set():
-                if monitor.poll(_LOOK * 1000):
+                if monitor.poll(_LOOK_MS):
                     recv_monitor_message(monitor)
                     self._joined.set()
             socket.disable_monitor()
             monitor.close(0)
             while not self._stopping.is_set():
-                if socket.poll(_LOOK * 1000):
+                if socket.poll(_LOOK_MS):
                     topic, payload = socket.recv_multipart()
                     self._messages.append((topic, payload))
 
@@ -142,9 +142,9 @@ class RedisSubscriber(PlainSubscriber):
                 self._subscribe(pubsub)
                 while not self._stopping.is_set():
                     try:
-                        self._take(pubsub.get_message(timeout=_LOOK))
+                        self._take(pubsub.get_message(timeout=_LOOK_MS / 1000))
                     except redis.ConnectionError:  # killed by the test: again when it is back
-                        self._stopping.wait(_LOOK)
+                        self._stopping.wait(_LOOK_MS / 1000)
 
     def _subscribe(self, pubsub: Any) -> None:
         if self._topics:

@@ -10,8 +10,8 @@ from tests.support.ray_standin import RayStandIn
 
 
 class PrintingJob:
-    """Appends so many lines at a time to a job's log in the stand-in, every few milliseconds, while it is
-    entered. The job has to be there; it is not finished by this."""
+    """Appends so many lines at a time to the log of a job of the stand-in, every few milliseconds,
+    while it is entered. The job has to be there, and is not finished by this."""
 
     def __init__(self, standin: RayStandIn, job: str, lines: int = 50) -> None:
         self._standin = standin
