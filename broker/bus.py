@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 from broker.errors import Stopping
+from broker.events import get_logger
 from broker.journal import Record
 from broker.journal_writer import JournalWriter
 from broker.metrics import Metrics
@@ -22,9 +24,12 @@ from broker.pulse import Pulse
 
 GROUP_SECONDS: Final = 0.02  # records wait this long for others of the same commit
 IDLE_SECONDS: Final = 0.25  # so often heartbeats are looked at where nothing else happens
+STUCK_SECONDS: Final = 2.0
 GROUP_BYTES: Final = 8 << 20
 QUEUE_BYTES: Final = 32 << 20  # beyond it, readers wait: Ray keeps the file
 WATERMARK_LAG: Final = 2.0  # seconds a frame must be out before a restart may leave it out
+
+events = get_logger("bus")
 
 
 class Bus:
@@ -36,6 +41,7 @@ class Bus:
         outboxes: Sequence[Outbox],
         pulse: Pulse,
         metrics: Metrics,
+        queue_size: int,
         clock: Callable[[], float] = time.monotonic,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -43,6 +49,7 @@ class Bus:
         self._outboxes = outboxes
         self._pulse = pulse
         self._metrics = metrics
+        self._portion = max(1, queue_size // 4)  # frames put at once: an outbox takes the rest on
         self._clock = clock
         self._clock_ns = clock_ns
         self._queue: deque[Record] = deque()
@@ -93,17 +100,31 @@ class Bus:
         """Bytes that wait for their commit."""
         return self._queued_bytes
 
-    def republish(self, outgoing: Sequence[Outgoing]) -> None:
-        """Hand out again what a crash may have kept from the wire. Before `start` only."""
-        for outbox in self._outboxes:
-            outbox.put(outgoing)
+    def republish(self, outgoing: Iterable[Outgoing]) -> int:
+        """Hand out again what a crash may have kept from the wire, as fast as it leaves; how many
+        frames. Before `start` only. A transport that is stuck is waited for once."""
+        waited_for = list(self._outboxes)
+        count = 0
+        frames = iter(outgoing)
+        while portion := list(islice(frames, self._portion)):
+            count += len(portion)
+            for outbox in self._outboxes:
+                outbox.put(portion)
+            waited_for = [
+                outbox for outbox in waited_for if outbox.connected and outbox.flush(STUCK_SECONDS)
+            ]
+        return count
 
     def _run(self) -> None:
         while True:
             group = self._take()
-            if group:
-                self._hand_out(group)
-            self._beat()
+            try:
+                if group:
+                    self._hand_out(group)
+                self._beat()
+                self._advance_watermark(self._clock())
+            except Exception as error:  # without this thread every reader would wait for ever
+                events.exception("bus_failed", error, frames=len(group))
             with self._changed:
                 if self._stopping and not self._queue:
                     return
@@ -146,10 +167,10 @@ class Bus:
             )
             for index, record in enumerate(group)
         ]
-        for outbox in self._outboxes:
-            outbox.wait_for_room()
-            outbox.put(outgoing)
-        self._advance_watermark(now)
+        for start in range(0, len(outgoing), self._portion):
+            for outbox in self._outboxes:
+                outbox.wait_for_room()
+                outbox.put(outgoing[start : start + self._portion])
 
     def _beat(self) -> None:
         beats = self._pulse.due(self._clock(), self._clock_ns())

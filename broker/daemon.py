@@ -71,7 +71,9 @@ class Daemon:
             Outbox(publisher, config.limits.queue_size, Backoff(), self._joined)
             for publisher in publishers
         ]
-        self._bus = Bus(self._writer, self._outboxes, self._pulse, self.metrics)
+        self._bus = Bus(
+            self._writer, self._outboxes, self._pulse, self.metrics, config.limits.queue_size
+        )
         self._redactor = self._make_redactor()
         self._screen = make_screen(self._redactor.rules if self._redactor else ())
         self._clusters = self._make_clusters()
@@ -150,7 +152,7 @@ class Daemon:
 
     def jobs(self) -> list[JobView]:
         return [
-            self._with_unsent(view)
+            self._as_published(view)
             for cluster in self._clusters.values()
             for view in cluster.views()
         ]
@@ -179,10 +181,17 @@ class Daemon:
         why = self._journal_problem or "it is off ([journal] enabled = false)"
         return ClientError(503, f"there is no journal: {why}")
 
-    def _with_unsent(self, view: JobView) -> JobView:
+    def _as_published(self, view: JobView) -> JobView:
+        """What subscribers can have by now, which a worker may be ahead of."""
         stream = Stream(view.cluster, view.job)
         unsent = sum(outbox.dropped_of(stream) for outbox in self._outboxes)
-        return msgspec.structs.replace(view, unsent=unsent) if unsent else view
+        told = self._pulse.position(stream)
+        if told is None:
+            return msgspec.structs.replace(view, unsent=unsent) if unsent else view
+        state = "streaming" if view.state == "ended" and not told.ended else view.state
+        return msgspec.structs.replace(
+            view, unsent=unsent, epoch=told.epoch, next=told.next, state=state
+        )
 
     def _joined(self, prefixes: list[bytes]) -> None:
         self._pulse.join(prefixes)
@@ -217,7 +226,7 @@ class Daemon:
         return Pipeline(self._redactor, self.config.limits.max_message_size, screen)
 
     def _make_clusters(self) -> dict[str, ClusterIngest]:
-        checkpoints = self._journal.checkpoints() if self._journal else {}
+        checkpoints = self._read_checkpoints()
         clusters = {
             name: self._make_cluster(
                 name,
@@ -237,6 +246,14 @@ class Daemon:
             else None
         )
         return clusters
+
+    def _read_checkpoints(self) -> Mapping[Stream, Checkpoint]:
+        try:
+            return self._journal.checkpoints() if self._journal else {}
+        except JournalError as error:
+            self._journal_problem = error.message
+            events.error("journal_unreadable", why=error.message, effect="jobs begin anew")
+            return {}
 
     def _make_cluster(
         self, name: str, config: ClusterConfig, checkpoints: Mapping[str, Checkpoint]
@@ -266,6 +283,7 @@ class Daemon:
             config.lost_after,
             resume=[job for job, at in checkpoints.items() if not at.ended],
             since=alive.before,
+            ended=[(job, at.run) for job, at in checkpoints.items() if at.ended],
         )
         api = RayApi(client, endpoints)
         return ClusterIngest(
@@ -291,13 +309,16 @@ class Daemon:
         if not self._journal.last_sequence():
             return
         self._stopping.wait(RECONNECT_SECONDS)
-        again = [
+        again = (
             Outgoing(stored.sequence, stream, Message(stream.topic, stored.payload))
             for stream, stored in self._journal.unpublished()
-        ]
-        if again:
-            events.info("published_again", frames=len(again))
-        self._bus.republish(again)
+        )
+        try:
+            count = self._bus.republish(again)
+        except JournalError as error:
+            events.error("journal_unreadable", why=error.message, effect="not published again")
+        else:
+            events.info("published_again", frames=count)
 
     def _watch(self) -> None:
         self.metrics.watch_jobs(self.jobs)

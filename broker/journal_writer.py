@@ -132,6 +132,9 @@ class JournalWriter:
             self._journal.append(work)
         except JournalError as error:
             return error
+        except Exception as error:  # the thread must go on, and the bus must hear of it
+            events.exception("journal_bug", error)
+            return JournalError(f"unexpected: {type(error).__name__}")
         return None
 
     def _forget(self, stream: Stream, asked: Future[int]) -> None:

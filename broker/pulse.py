@@ -18,6 +18,14 @@ AFTER_END: Final = 600.0  # seconds an ended stream goes on to be told of
 JOIN_INTERVAL: Final = 1.0  # at most one heartbeat a second for joins, for each stream
 
 
+class Position(NamedTuple):
+    """Where a stream stands on the bus: what was handed out, not what was read."""
+
+    epoch: str
+    next: int
+    ended: bool
+
+
 class Beat(NamedTuple):
     """What the worker says of itself."""
 
@@ -68,6 +76,14 @@ class Pulse:
         with self._lock:
             self._streams.pop(stream, None)
 
+    def position(self, stream: Stream) -> Position | None:
+        """What was handed out of a stream; None where it is not told of."""
+        with self._lock:
+            known = self._streams.get(stream)
+            if known is None:
+                return None
+            return Position(known.epoch, known.next, known.ended is not None)
+
     def published(self, records: Sequence[Record], now: float) -> None:
         """These were handed out."""
         with self._lock:
@@ -95,24 +111,27 @@ class Pulse:
                     known.last = now
                     if asked:
                         known.joined = now
-                    due.append((stream, known.epoch, known.next))
-        return [(s, self._encode(s, epoch, line, now_ns)) for s, epoch, line in due]
+                    at = Position(known.epoch, known.next, known.ended is not None)
+                    due.append((stream, at))
+        return [(stream, self._encode(stream, at, now_ns)) for stream, at in due]
 
-    def _encode(self, stream: Stream, epoch: str, line: int, now_ns: int) -> bytes:
+    def _encode(self, stream: Stream, at: Position, now_ns: int) -> bytes:
         beat = self._describe(stream) or Beat("waiting", "", 0)
+        # A worker is ahead of the bus: it may have ended what is still on its way out.
+        state = "streaming" if beat.state == "ended" and not at.ended else beat.state
         return encode(
             Frame(
                 kind="heartbeat",
                 cluster=stream.cluster,
                 job=stream.job,
-                first=line,
-                next=line,
+                first=at.next,
+                next=at.next,
                 ts=now_ns,
-                epoch=epoch,
+                epoch=at.epoch,
                 broker=self._broker,
                 status=beat.status,
                 run=beat.run,
-                state=beat.state,
+                state=state,
                 http=self.http,
             )
         )

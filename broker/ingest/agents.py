@@ -68,7 +68,7 @@ class Agents:
             known = self._get(agent, now)
             known.tokens = min(self._rate, known.tokens + (now - known.filled) * self._rate)
             known.filled = now
-            needed = 1.0 if printing else 1.0 + _RESERVE * self._rate
+            needed = 1.0 if printing else min(1.0 + _RESERVE * self._rate, self._rate)
             if known.tokens >= needed:
                 known.tokens -= 1.0
                 return 0.0

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from broker.checkpoint import Checkpoint
-from broker.errors import ClientError, Stopping
+from broker.errors import ClientError, JournalError, Stopping
 from broker.events import get_logger
 from broker.ingest.choice import replace_host
 from broker.ingest.context import Context
@@ -57,6 +57,7 @@ class ClusterIngest:
         self._over: OrderedDict[str, JobView] = OrderedDict()
         self._checkpoints = dict(checkpoints)
         self._skipped: dict[str, str] = {}
+        self._refused: dict[str, str] = {}  # there was no place for them; the next listing may have
         self._addresses: dict[str, str] = {}  # each job's agent, as Ray told it last
         self._session = ""
         self._trouble = ""
@@ -70,8 +71,8 @@ class ClusterIngest:
     def start(self) -> None:
         """Begin to follow; first of all what was followed when the daemon went down."""
         self._scheduler.start()
-        for job in self._discovery.resume:
-            self._follow(RayJob(submission_id=job))
+        for name in self._discovery.resume:
+            self._try_to_follow(RayJob(submission_id=name))
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -109,7 +110,7 @@ class ClusterIngest:
             workers = dict(self._workers)
             queued = set(self._queue)
             over = [view for job, view in self._over.items() if job not in workers]
-            skipped = dict(self._skipped)
+            skipped = self._skipped | self._refused
         rows = [
             JobView(self.name, job, "queued", status=worker.beat().status, run=worker.run)
             if job in queued
@@ -152,7 +153,9 @@ class ClusterIngest:
                     session = self._api.session()
                     jobs = self._api.jobs()
                 self._session = session
-                self._apply(self._discovery.listing(jobs, self._context.clock()), session)
+                with self._lock:
+                    found = self._discovery.listing(jobs, self._context.clock())
+                self._apply(found, session)
             except Stopping:
                 return
             except ClientError as error:
@@ -193,18 +196,31 @@ class ClusterIngest:
             worker = self._workers.get(name)
             if worker is not None and worker.told(job, session):
                 self._scheduler.wake(worker)
-        for job in found.follow:
-            self._follow(job)
-        for name in found.lost:
-            worker = self._workers.get(name)
-            if worker is not None:
-                worker.lost()
         for name in found.skipped.keys() - self._skipped.keys():
             events.info("job_skipped", cluster=self.name, job=name, why=found.skipped[name])
         with self._lock:
             self._skipped = dict(list(found.skipped.items())[:REMEMBERED])
+            self._refused, refused = {}, self._refused
+        for job in found.follow:
+            self._try_to_follow(job)
+        for name in found.lost:
+            worker = self._workers.get(name)
+            if worker is not None:
+                worker.lost()
+        for name in self._refused.keys() - refused.keys():
+            events.warning("job_refused", cluster=self.name, job=name, why=self._refused[name])
 
     # Workers --------------------------------------------------------------------------------
+
+    def _try_to_follow(self, job: RayJob) -> None:
+        """Follow, or leave the job to the next listing; the other new ones go on."""
+        try:
+            self._follow(job)
+        except JournalError as error:
+            stream = f"{self.name}/{job.submission_id}"
+            events.warning("job_put_off", job=stream, why=error.message)
+            with self._lock:
+                self._discovery.forget(job)
 
     def _follow(self, job: RayJob) -> None:
         name = job.submission_id or ""
@@ -213,8 +229,7 @@ class ClusterIngest:
             worker = self._workers.get(name)
             if worker is None:
                 if len(self._queue) >= self._context.config.max_streams:
-                    self._skipped[name] = "503: max_streams are read and as many wait"
-                    events.warning("job_refused", job=str(stream), why=self._skipped[name])
+                    self._refused[name] = "503: max_streams are read and as many wait"
                     self._discovery.forget(job)
                     return
                 at = self._checkpoints.get(name, Checkpoint())
@@ -228,6 +243,9 @@ class ClusterIngest:
                     return
                 self._active.add(name)
                 events.info("job_followed", job=str(stream), status=job.status, line=at.line)
+            self._discovery.following(name)
+            if name not in self._active:
+                return  # it waits for its turn
         self._scheduler.add(worker)
 
     def _wake(self, stream: Stream) -> None:
@@ -243,7 +261,7 @@ class ClusterIngest:
             if not task.over:  # a new run was told of just now
                 following = task
             else:
-                self._discovery.retired(name)
+                self._discovery.retired(name, lost=task.beat().status == "LOST")
                 self._workers.pop(name, None)
                 self._active.discard(name)
                 self._checkpoints[name] = task.checkpoint
@@ -251,10 +269,11 @@ class ClusterIngest:
                 self._over.move_to_end(name)
                 while len(self._over) > REMEMBERED:
                     old, _ = self._over.popitem(last=False)
-                    self._checkpoints.pop(old, None)
                     self._addresses.pop(old, None)
-                if self._queue:
-                    following = self._workers[self._queue.popleft()]
+                    # Its checkpoint stays: the id may be submitted again, and goes on in its file.
+                while self._queue and following is None:
+                    following = self._workers.get(self._queue.popleft())
+                if following is not None:
                     self._active.add(following.stream.job)
         if following is not None:
             with suppress(Stopping):

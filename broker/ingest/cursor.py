@@ -110,10 +110,21 @@ class Skim:
             self.cursor = before
             pieces = self.cursor.feed(data, alone=self._line - before.line)
         self.done = True
+        self._compare(pieces)
+        return [piece for piece in pieces if piece.chunk.first >= self._line]
+
+    def end(self) -> None:
+        """The log has no more now. Raises `Mismatch` where it did not come to the line."""
+        pieces = self.cursor.end()  # a \r at the end: a tail has shown it as a line's end already
+        if self.cursor.line != self._line:
+            raise Mismatch(f"the log has {self.cursor.line} lines, {self._line} were read")
+        self.done = True
+        self._compare(pieces)
+
+    def _compare(self, pieces: list[Piece]) -> None:
         for chunk, _ in pieces:
             if chunk.first + chunk.lines == self._line and chunk.crc != self._crc:
                 raise Mismatch(f"the text before line {self._line} is not what was read")
-        return [piece for piece in pieces if piece.chunk.first >= self._line]
 
 
 def epoch_of(session: str, job: str, first_line: bytes, taken: Collection[str] = ()) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from broker.errors import ClientError
 from broker.sources.ray_api import RayJob
 from broker.topic import Stream, matches
 from broker.validate import validate_resource_id
+
+CLOCK_SKEW_MS: Final = 60_000  # start times are of the head's clock, `since` is of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,13 @@ class Discovery:
     lost_after: float
     resume: Collection[str] = ()
     since: int | None = None  # ms since 1970
+    ended: Collection[tuple[str, int]] = ()  # (id, start_time) read to their end before
     _seen: set[tuple[str, int]] | None = None
     _followed: set[str] = field(default_factory=set)
     _missing: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.resume = [job for job in self.resume if self._wanted(job)]
         self._followed.update(self.resume)
 
     def listing(self, jobs: Iterable[RayJob], now: float) -> Found:
@@ -74,10 +79,16 @@ class Discovery:
         self._seen = seen if self._seen is None else self._seen | seen
         return Found(follow, known, skipped, self._lost({name for name, _ in seen}, now))
 
-    def retired(self, job: str) -> None:
-        """The job is over and its worker gone: it can't be lost any more."""
+    def following(self, job: str) -> None:
+        """The job has a worker, and can be lost."""
+        self._followed.add(job)
+
+    def retired(self, job: str, lost: bool = False) -> None:
+        """The job is over and its worker gone. One that was lost is new should it come back."""
         self._followed.discard(job)
         self._missing.pop(job, None)
+        if lost and self._seen is not None:
+            self._seen = {pair for pair in self._seen if pair[0] != job}
 
     def forget(self, job: RayJob) -> None:
         """There was no place for the job: it is new again in the next listing."""
@@ -89,7 +100,11 @@ class Discovery:
             self.follow_all
             or not job.terminal
             or job.submission_id in self.resume
-            or (self.since is not None and job.run > self.since)
+            or (
+                self.since is not None
+                and job.run > self.since - CLOCK_SKEW_MS
+                and (job.submission_id, job.run) not in self.ended
+            )
         )
 
     def _wanted(self, job: str) -> bool:

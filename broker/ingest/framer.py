@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from broker import ansi
 from broker.checkpoint import Checkpoint, Mark
 from broker.frame import Frame, encode, replace
 from broker.ingest.cursor import Piece, epoch_of
@@ -44,8 +45,16 @@ class Framer:
     epochs: set[str] = field(default_factory=set)  # every epoch this stream ever had
     totals: Totals = field(default_factory=Totals)
     reset_reason: str = ""  # a reset that waits for its new epoch's name
-    session: str = ""
+    skip_to: int = 0  # raw offset up to which lines are only counted
     marked: int = 0  # the MiB of the file that the last mark stands in
+
+    def another_head(self, session: str) -> bool:
+        """Take the head's session; whether the file that was read belongs to another one's."""
+        if not session or session == self.position.session:
+            return False
+        other = bool(self.position.session and self.position.epoch)
+        self.position = _with(self.position, session=session)
+        return other
 
     @property
     def next(self) -> int:
@@ -79,7 +88,7 @@ class Framer:
         chunk = piece.chunk
         records = self._name_epoch(chunk, now_ns)
         key_lines = self.position.key_lines
-        if key_lines or b"PRIVATE KEY-----" in chunk.data:
+        if key_lines or b"PRIVATE KEY" in ansi.strip(chunk.data):
             # A private key begins or ends in what is left out, and matters to what is not.
             key_lines = self.pipeline.process(chunk, key_lines).key_lines
         self._advance(piece, source, key_lines)
@@ -125,14 +134,14 @@ class Framer:
         """The file is another one from here on. The `reset` frame comes with its first line."""
         self.totals.resets += 1
         self.reset_reason = reason
-        run = self.position.run
-        self.position = Checkpoint(run=run)
+        self.skip_to = self.marked = 0
+        self.position = Checkpoint(run=self.position.run, session=self.position.session)
 
     def _name_epoch(self, chunk: Chunk, now_ns: int) -> list[Record]:
         if self.position.epoch:
             return []
         first_line = chunk.data[: chunk.data.index(b"\n")]
-        epoch = epoch_of(self.session, self.stream.job, first_line, self.epochs)
+        epoch = epoch_of(self.position.session, self.stream.job, first_line, self.epochs)
         self.epochs.add(epoch)
         self.position = _with(self.position, epoch=epoch)
         if not self.reset_reason:
@@ -159,6 +168,8 @@ class Framer:
             source=source,
             run=self.position.run,
             ended=self.position.ended,
+            session=self.position.session,
+            skip_to=self.skip_to if (chunk.offset or 0) < self.skip_to else 0,
         )
 
     def _frame(self, kind: str, now_ns: int, first: int | None = None, next: int = 0) -> Frame:

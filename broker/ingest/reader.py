@@ -30,7 +30,7 @@ class Reader:
         self._cursor = Cursor(framer.position, self._max_line)
         fresh = not framer.position.line and not framer.position.epoch
         self._backfill = context.config.backfill_bytes if fresh else None
-        self._skip_to = 0  # raw offset: chunks that end before it are counted, not published
+        framer.skip_to = framer.position.skip_to
         self._said = (-1, -1)  # line and length of the partial line published last
         self.source = framer.position.source
         self._truncated = self._redacted = self._fallbacks = 0  # told to the metrics so far
@@ -60,12 +60,16 @@ class Reader:
             for data in reading:
                 taken += len(data)
                 if not self.push(data) or self._context.stopping.is_set():
-                    break
+                    return taken
+        if self._skim is not None and source.size is not None and self.offset >= source.size:
+            self._skim.end()
+            self._skim = None
         return taken
 
     def begin_tail(self, name: str) -> None:
         """A tail gives the log from its first byte, as text: find the position in it."""
         self.source = name
+        self._backfill = None  # it is counted in bytes, which a tail does not tell
         self._start_skim(in_bytes=False)
 
     def push(self, data: bytes) -> bool:
@@ -88,7 +92,7 @@ class Reader:
         while self._backlog:
             piece = self._backlog[0]
             now_ns = self._context.clock_ns()
-            if piece.chunk.offset is not None and piece.chunk.offset <= self._skip_to:
+            if piece.chunk.offset is not None and piece.chunk.offset <= self._framer.skip_to:
                 records = self._framer.gap(piece, "backfill", self.source, now_ns)
                 self._count_gap(piece, "backfill")
             else:
@@ -109,6 +113,8 @@ class Reader:
 
     def finish(self) -> None:
         """The log has ended: its last line is published as it is."""
+        if self._skim is not None:
+            return  # the position was not found again, so there is nothing beyond it
         self._backlog.extend(self._cursor.end())
         for piece in self._backlog:
             now_ns = self._context.clock_ns()
@@ -125,7 +131,6 @@ class Reader:
         self._backlog.clear()
         self._skim = None
         self._backfill = None
-        self._skip_to = 0
         self._cursor = Cursor(Checkpoint(), self._max_line)
 
     def _start_skim(self, in_bytes: bool) -> None:
@@ -143,7 +148,7 @@ class Reader:
                 for _ in reading:
                     if source.size is not None:
                         break
-        self._skip_to = max(0, (source.size or 0) - size)
+        self._framer.skip_to = max(0, (source.size or 0) - size)
         self._backfill = None
 
     def _count_log(self, piece: Piece) -> None:

@@ -131,7 +131,10 @@ class Scheduler:
                 # One job's surprise is one job's: the others go on, and it is tried again.
                 events.exception("worker_failed", error)
                 deadline = self._clock() + RETRY_BROKEN
-            self._after(entry, deadline)
+            try:
+                self._after(entry, deadline)
+            except Exception as error:
+                events.exception("worker_not_ended", error)
 
     def _after(self, entry: _Entry, deadline: float | None) -> None:
         with self._changed:

@@ -25,6 +25,7 @@ from broker.topic import Stream
 
 LINGER: Final = 60.0  # seconds an ended log is looked at again: Ray may append after the end
 LINGER_POLL: Final = 5.0
+REFUSALS: Final = 3  # answers that are no log, until the agent is no longer asked for this job's
 ELSEWHERE_SECONDS: Final = 5.0  # how often a log that the agent has not is looked for elsewhere
 OVER_POLL: Final = 1.0  # a log whose job is over is asked at least so often until it settles
 TAIL_CLOSES: Final = 15.0  # seconds after the end in which Ray closes a tail
@@ -52,13 +53,13 @@ class Worker:
         self.stream = stream
         self._context = context
         self._job = job
+        self._session = session
         self._framer = Framer(
             stream,
             context.broker,
             context.pipeline(),
             at,
             epochs,
-            session=session,
             marked=(at.offset or 0) >> 20,
         )
         self._reader = Reader(context, self._framer)
@@ -73,6 +74,7 @@ class Worker:
         self._reconnects = 0
         self._retry_at = 0.0
         self._look_at = 0.0
+        self._refusals = 0
         self._progress = at.line
         self._failing_since: float | None = None
         self._over_since: float | None = None
@@ -87,7 +89,7 @@ class Worker:
     def told(self, job: RayJob, session: str) -> bool:
         """Ray's newest word on the job; whether it is news."""
         news = (job.status, job.run) != (self._job.status, self._job.run)
-        self._framer.session = session
+        self._session = session
         self._lost = False
         self._job = job
         return news
@@ -107,7 +109,7 @@ class Worker:
     def over(self) -> bool:
         """Whether `end` was published for the run that Ray told of last."""
         return self._stopped != "" or (
-            self._ended_at is not None and self._told == (self._status(self._job), self.run)
+            self._ended_at is not None and self._told == (self._job.status, self.run)
         )
 
     @property
@@ -160,6 +162,8 @@ class Worker:
         """
         job, lost = self._job, self._lost
         self._rate.sample(now, self._framer.totals.lines)
+        if self._framer.another_head(self._session):
+            return self._replaced("another head answers, so it is another file", now)
         self._choice.remember(job.driver_agent_http_address)
         self._announce(job)
         try:
@@ -177,6 +181,8 @@ class Worker:
             self._failed(error, now)
             return now + error.seconds
         except ClientError as error:
+            if job.terminal and error.status == 500 and self._never_had_a_log:
+                return self._missing(error, job, lost, now)
             return self._failed(error, now)
         return deadline
 
@@ -197,8 +203,7 @@ class Worker:
             self._stable = None
             self._interval = self._context.config.poll_interval
             self._state = "connecting" if again else self._state
-            if self._framer.position.run != job.run or not self._framer.position.ended:
-                self._context.put([self._framer.status(job.status, job.run, self._ns())])
+            self._context.put([self._framer.status(job.status, job.run, self._ns())])
 
     def _read(self, job: RayJob, lost: bool, now: float) -> float | None:
         self._probe_agent(now)
@@ -292,8 +297,12 @@ class Worker:
                 self._context.agents.answered(agent, now)  # an answer cut short is one
             elif agent and error.status in (408, 503):
                 self._context.agents.unreachable(agent, now)
+            elif agent and error.status != 429:
+                self._refusals += 1
+                self._choice.elsewhere = self._refusals >= REFUSALS
             raise
         self._count_request(source.name, "ok")
+        self._refusals = 0
         done = self._context.clock()
         self._succeeded()
         if agent:
@@ -312,6 +321,11 @@ class Worker:
         pause = 0.0 if agent else STATE_FILE_SHARE * (done - now)
         return done + max(self._interval, pause)
 
+    @property
+    def _never_had_a_log(self) -> bool:
+        """A job stopped while it was pending: no agent, no file, and Ray answers 500 for that."""
+        return not self._choice.has_agent and self._framer.next == 0
+
     def _found_elsewhere(self, over: bool, now: float) -> bool:
         """Whether Ray has a log that the agent has not: with `agent_host`, or a proxy before the
         agents, it may be another node's. Looked at once in a while, and before any end."""
@@ -320,10 +334,12 @@ class Worker:
         self._look_at = now + ELSEWHERE_SECONDS
         source = self._choice.state_file
         try:
-            self._reader.pull(source)
-        except (ClientError, LogReplaced):
-            return False  # there is none yet; Ray answers 500 for that, as for everything
-        self._choice.elsewhere = bool(source.size)
+            taken = self._reader.pull(source)
+        except ClientError as error:
+            if error.status in (404, 500):
+                return False  # there is none yet: Ray answers 500 for that, as for everything
+            raise
+        self._choice.elsewhere = taken > 0 or bool(source.size)
         if self._choice.elsewhere:
             events.warning(
                 "agent_has_no_log", job=str(self.stream), effect="read through the dashboard"
@@ -383,7 +399,7 @@ class Worker:
             ]
         )
 
-    def _missing(self, error: LogMissing, job: RayJob, lost: bool, now: float) -> float | None:
+    def _missing(self, error: ClientError, job: RayJob, lost: bool, now: float) -> float | None:
         """There is no file: not yet, which is no error, or not any more."""
         if self._ended_at is not None:
             return None

@@ -82,8 +82,8 @@ class Endpoints:
 
     @contextmanager
     def use(self, sample: bool = True) -> Iterator[str]:
-        """The base URL of the best endpoint for one request, whose outcome is recorded; its time
-        only where `sample` says that it tells how fast the endpoint is."""
+        """The base URL of the best endpoint for one request. Its outcome is recorded where `sample`
+        says that it tells how the endpoint is, and not only how one job's log is."""
         endpoint = self.choose()
         start = self._clock()
         try:
@@ -91,7 +91,7 @@ class Endpoints:
         except ClientError as error:
             if error.status in (400, 404):  # an answer, and a quick one
                 self.succeeded(endpoint, self._clock() - start)
-            else:
+            elif sample:
                 self.failed(endpoint, self._clock() - start, error)
             raise
         if sample:

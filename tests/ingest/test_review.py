@@ -203,7 +203,9 @@ def _reader(at: Checkpoint) -> tuple[Reader, list[Record]]:
 
 
 def _framer(at: Checkpoint) -> Framer:
-    return Framer(JOB, "b1", Pipeline(Redactor()), at, session="s")
+    framer = Framer(JOB, "b1", Pipeline(Redactor()), at)
+    framer.another_head("s")
+    return framer
 
 
 AFTER_A_TAIL = Checkpoint("e", 5_000, None, crc32(NUMBERED), source="websocket", run=1)
@@ -264,7 +266,7 @@ def _record(line: int) -> Record:
 def test_many_small_frames_of_one_commit_overflow_no_outbox() -> None:
     publisher, pulse = MemoryPublisher(), Pulse("b1", 15.0, lambda _: None)
     outbox = Outbox(publisher, 1_000, Backoff(), pulse.join)
-    bus = Bus(None, [outbox], pulse, Metrics("test"))
+    bus = Bus(None, [outbox], pulse, Metrics("test"), 1_000)
     outbox.start()
     try:
         for line in range(5_000):  # what some jobs say while one commit takes long
