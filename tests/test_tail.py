@@ -227,3 +227,10 @@ def test_a_prefix_has_a_colour_on_a_terminal_only() -> None:
 def test_notes_are_one_line_without_control_characters() -> None:
     error = Frame("error", *STREAM, 0, 0, code=503, message="a\nb\x1b[2J")
     assert describe(error) == "job-1: error 503: a\\nb\\x1b[2J"
+
+
+def test_the_empty_line_before_a_progress_bar_is_not_shown_as_text() -> None:
+    out = io.BytesIO()
+    frame = replace(log_frame(0, 4), lines=["start", "", "", "50%"], cr=[1])
+    TextPrinter(out, print, prefixed=False, terminal=True).show(frame)
+    assert out.getvalue() == b"start\n\n50%\n"

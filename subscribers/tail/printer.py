@@ -42,7 +42,7 @@ class TextPrinter:
                 self._note(said)
             return
         prefix = self._prefix(frame.job) if self._prefixed else ""
-        text = "".join([f"{prefix}{line}\n" for line in _safe(frame.lines)])
+        text = "".join([f"{prefix}{line}\n" for line in _safe(_shown(frame))])
         self._out.write(text.encode("utf-8", "replace"))
         self._out.flush()
 
@@ -100,6 +100,14 @@ def describe(frame: Frame) -> str:
     else:
         return ""
     return one_line(f"{frame.job}: {said}", 1000)
+
+
+def _shown(frame: Frame) -> list[str]:
+    """Without the empty lines that a progress bar's first carriage return ends: a terminal shows none."""
+    blank = {index for index in frame.cr if index < len(frame.lines) and not frame.lines[index]}
+    if not blank:
+        return frame.lines
+    return [line for index, line in enumerate(frame.lines) if index not in blank]
 
 
 def _safe(lines: list[str]) -> list[str]:

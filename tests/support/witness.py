@@ -26,10 +26,13 @@ class Witness:
 
     `exact`: each line once and in order, and what lacks is in a `gap` frame (a `Subscription`).
     Else: lines may be repeated, and a line beyond the expected one is a loss (a plain subscriber).
+    `keep`: the lines may be any, and are kept in `texts`; else they must be `numbered` ones.
     """
 
-    def __init__(self, name: str, *, exact: bool) -> None:
+    def __init__(self, name: str, *, exact: bool, keep: bool = False) -> None:
         self.name = name
+        self.texts: dict[Epoch, list[str]] = {}
+        self._keep = keep
         self.next: dict[Epoch, int] = {}
         self.generations: dict[Epoch, int] = {}
         self.breaches: list[str] = []
@@ -136,7 +139,10 @@ class Witness:
         elif self._exact and first < expected and not (frame.amends and first == expected - 1):
             self._breach(f"lines [{first}, {min(expected, frame.next)}) of {key} again")
         self.repeats += max(0, min(expected, frame.next) - first)
-        for number, text in enumerate(frame.lines, first):
+        if self._keep:
+            self.texts.setdefault(key, [])[first : frame.next] = frame.lines
+            self.generations.setdefault(key, 0)
+        for number, text in enumerate(() if self._keep else frame.lines, first):
             if frame.partial and number == frame.next - 1:
                 break  # it will come again, amended
             generation = generation_of(text, frame.job, number)
@@ -166,8 +172,8 @@ class Witness:
 class SubscriptionWitness(Witness):
     """Over a `Subscription`, which it closes; `pause` makes it a reader that reads nothing."""
 
-    def __init__(self, name: str, subscription: Subscription) -> None:
-        super().__init__(name, exact=True)
+    def __init__(self, name: str, subscription: Subscription, *, keep: bool = False) -> None:
+        super().__init__(name, exact=True, keep=keep)
         self.subscription = subscription
         self._reading = threading.Event()
         self._reading.set()
@@ -194,8 +200,8 @@ class SubscriptionWitness(Witness):
 class ZeromqWitness(Witness):
     """A plain SUB socket, which reconnects by itself."""
 
-    def __init__(self, endpoint: str, topic: bytes = b"") -> None:
-        super().__init__("plain ZeroMQ", exact=False)
+    def __init__(self, endpoint: str, topic: bytes = b"", *, keep: bool = False) -> None:
+        super().__init__("plain ZeroMQ", exact=False, keep=keep)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, 0)
