@@ -78,7 +78,7 @@ class Framer:
             redacted=batch.redacted,
             truncated=batch.truncated,
         )
-        self.totals.lines += chunk.lines
+        self.totals.lines += chunk.lines - amends
         self._count(batch)
         records.append(self._record(frame, chunk))
         return records
@@ -110,6 +110,7 @@ class Framer:
             truncated=batch.truncated,
         )
         self._count(batch)
+        self.totals.lines += not self.position.partial
         self.position = _with(self.position, partial=True)
         records.append(self._record(frame))
         return records

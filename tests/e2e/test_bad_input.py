@@ -88,8 +88,10 @@ def test_a_log_that_cannot_be_had_is_an_error_of_that_job_and_all_others_go_on(
         assert (error["code"], error["first"], error["next"]) == (status, 1, 1)
         assert is_clean(error["message"])
         view = daemon.jobs()["job-1"]
-        assert view["last_error"] == error["message"]
+        assert view["errors"][0]["message"] == error["message"]
+        assert view["last_error"] == view["errors"][-1]["message"]  # maybe of another source
         assert {told["code"] for told in view["errors"]} == {status}
+        assert is_clean(daemon.text("/v1/jobs"))
         assert subscriber.frames("job-2", "error") == []
     (event,) = daemon.events("read_failed")
     assert (event["job"], event["status"]) == ("default/job-1", status)
