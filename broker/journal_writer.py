@@ -133,8 +133,7 @@ class JournalWriter:
         except JournalError as error:
             return error
         except Exception as error:  # the thread must go on, and the bus must hear of it
-            events.exception("journal_bug", error)
-            return JournalError(f"unexpected: {type(error).__name__}")
+            return _unexpected(error)
         return None
 
     def _forget(self, stream: Stream, asked: Future[int]) -> None:
@@ -144,6 +143,8 @@ class JournalWriter:
             asked.set_result(self._journal.forget(stream))
         except JournalError as error:
             asked.set_exception(error)
+        except Exception as error:
+            asked.set_exception(_unexpected(error))
 
     def _evict(self) -> None:
         """Down to the bounds, a small step at a time, and no commit waits for it."""
@@ -152,6 +153,8 @@ class JournalWriter:
                 pass
         except JournalError as error:
             events.warning("journal_evict_failed", error=error.message)
+        except Exception as error:  # a thread that ended would look like a commit that stalls
+            _unexpected(error)
 
     def _close(self) -> None:
         try:
@@ -173,3 +176,9 @@ class JournalWriter:
             events.info("journal_on", after=self._problem)
             self._problem = ""
             self._metrics.journal_unjournaled.set(0)
+
+
+def _unexpected(error: Exception) -> JournalError:
+    """A bug of ours: logged with where it happened, told without what it says."""
+    events.exception("journal_bug", error)
+    return JournalError(f"unexpected: {type(error).__name__}")

@@ -10,6 +10,7 @@ from broker.errors import ClientError
 from broker.frame import Frame
 from broker.ingest.cursor import Cursor, epoch_of
 from broker.journal import Journal
+from broker.lines import Chunk
 from broker.pipeline import Pipeline
 from broker.sources.source import LogReplaced, Source
 from broker.topic import Stream
@@ -63,7 +64,8 @@ class Refill:
         chunk = pieces[0].chunk if pieces else cursor.partial()
         line = chunk.data[: chunk.data.index(b"\n")] if chunk else b""
         name, _, _counter = epoch.partition(".")
-        newest = self._journal.spans(stream)[-1].epoch
+        spans = self._journal.spans(stream)
+        newest = spans[-1].epoch if spans else ""  # it may be forgotten by now
         # Files whose first lines are alike share a name but for a counter: the newest is the one
         # that Ray has.
         if epoch != newest or epoch_of(session, stream.job, line) != name:
@@ -79,28 +81,40 @@ class Refill:
         cursor = Cursor(at, self._max_line)
         key_lines = at.key_lines
         pipeline = self._pipeline()
-        size = -1
-        while cursor.offset is not None and size != cursor.offset:
-            size = cursor.offset
-            with closing(source.read(size, cursor.tail)) as reading:
-                for data in reading:
-                    for chunk, _ in cursor.feed(data):
-                        batch = pipeline.process(chunk, key_lines)
-                        key_lines = batch.key_lines
-                        end = chunk.first + chunk.lines
-                        if end > first:
-                            yield Frame(
-                                kind="log",
-                                cluster=stream.cluster,
-                                job=stream.job,
-                                first=chunk.first,
-                                next=end,
-                                epoch=epoch,
-                                lines=batch.lines,
-                                cr=batch.cr,
-                                offset=chunk.offset,
-                                redacted=batch.redacted,
-                                truncated=batch.truncated,
-                            )
-                        if end >= until:
-                            return
+        for chunk, partial in _chunks(source, cursor):
+            batch = pipeline.process(chunk, key_lines)
+            key_lines = batch.key_lines
+            end = chunk.first + chunk.lines
+            if end > first:
+                yield Frame(
+                    kind="log",
+                    cluster=stream.cluster,
+                    job=stream.job,
+                    first=chunk.first,
+                    next=end,
+                    epoch=epoch,
+                    lines=batch.lines,
+                    cr=batch.cr,
+                    partial=partial,
+                    offset=None if partial else chunk.offset,
+                    redacted=batch.redacted,
+                    truncated=batch.truncated,
+                )
+            if end >= until:
+                return
+
+
+def _chunks(source: Source, cursor: Cursor) -> Iterator[tuple[Chunk, bool]]:
+    """All that the source has from the cursor on; true with a last line that has no end."""
+    size = -1
+    while cursor.offset is not None and size != cursor.offset:
+        size = cursor.offset
+        with closing(source.read(size, cursor.tail)) as reading:
+            for data in reading:
+                for chunk, _ in cursor.feed(data):
+                    yield chunk, False
+    for chunk, _ in cursor.end():
+        yield chunk, False
+    last = cursor.partial()
+    if last is not None:
+        yield last, True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -26,6 +26,7 @@ from broker.sources.state_file import StateFile
 from broker.topic import Stream
 
 REMEMBERED: Final = 2_000  # jobs that are over and still shown
+PUT_OFF: Final = 3  # times a job waits for a journal that can't be read
 events = get_logger("discovery")
 
 
@@ -58,6 +59,7 @@ class ClusterIngest:
         self._checkpoints = dict(checkpoints)
         self._skipped: dict[str, str] = {}
         self._refused: dict[str, str] = {}  # there was no place for them; the next listing may have
+        self._put_off: Counter[str] = Counter()  # how often the journal could not tell of a job
         self._addresses: dict[str, str] = {}  # each job's agent, as Ray told it last
         self._session = ""
         self._trouble = ""
@@ -233,9 +235,8 @@ class ClusterIngest:
                     self._discovery.forget(job)
                     return
                 at = self._checkpoints.get(name, Checkpoint())
-                worker = Worker(
-                    self._context, stream, job, self._session, at, self._epochs(stream), self._wake
-                )
+                epochs = self._epochs_of(stream, at)
+                worker = Worker(self._context, stream, job, self._session, at, epochs, self._wake)
                 self._workers[name] = worker
                 self._pulse.follow(stream, at.epoch, at.line, self._context.clock())
                 if len(self._active) >= self._context.config.max_streams:
@@ -247,6 +248,20 @@ class ClusterIngest:
             if name not in self._active:
                 return  # it waits for its turn
         self._scheduler.add(worker)
+
+    def _epochs_of(self, stream: Stream, at: Checkpoint) -> set[str]:
+        """The names this stream's files had. Raises `JournalError`, but not for ever: a journal
+        that stays unreadable is no reason not to read the log."""
+        try:
+            epochs = self._epochs(stream)
+        except JournalError as error:
+            self._put_off[stream.job] += 1
+            if self._put_off[stream.job] < PUT_OFF:
+                raise
+            events.warning("epochs_unknown", job=str(stream), why=error.message)
+            epochs = {at.epoch} - {""}
+        self._put_off.pop(stream.job, None)
+        return epochs
 
     def _wake(self, stream: Stream) -> None:
         worker = self._workers.get(stream.job)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from broker.errors import ClientError
@@ -26,7 +26,9 @@ class Endpoint:
 
     url: str
     mean: float | None = None
-    sampled: float = 0.0
+    sampled: float = float("-inf")
+    tried: float = float("-inf")  # when a request was last sent to find out how it is now
+    under_way: list[float] = field(default_factory=list)  # starts of requests not answered yet
     down_until: float = 0.0
     last_error: str = ""
 
@@ -39,6 +41,11 @@ class Endpoint:
             self.mean = weight * self.mean + (1 - weight) * seconds
         self.sampled = now
 
+    def expected(self, now: float) -> float:
+        """Seconds an answer takes: the mean, or more where one has been waited for longer."""
+        waited = now - self.under_way[0] if self.under_way else 0.0
+        return max(float("inf") if self.mean is None else self.mean, waited)
+
 
 class Endpoints:
     """The cluster's dashboards. Thread-safe."""
@@ -48,8 +55,9 @@ class Endpoints:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def choose(self) -> Endpoint:
-        """The best one. Raises `ClientError` 503 with the last reason where all are down."""
+    def choose(self, explore: bool = False) -> Endpoint:
+        """The best one, or with `explore` (by who will take a sample) one of which too little is
+        known. Raises `ClientError` 503 with the last reason where all are down."""
         with self._lock:
             now = self._clock()
             up = [endpoint for endpoint in self.all if endpoint.down_until <= now]
@@ -58,12 +66,12 @@ class Endpoints:
                 raise ClientError(503, f"no endpoint of the cluster is up: {reasons}")
             # One that was never asked goes first, and so does one whose sample is old: a slow or
             # failed endpoint that recovered would otherwise never be found out.
-            stale = [e for e in up if e.mean is None or now - e.sampled > 5 * HALF_LIFE]
-            if stale:
-                chosen = min(stale, key=lambda e: e.sampled)
-                chosen.sampled = now  # only one caller tries it
+            stale = [e for e in up if now - max(e.sampled, e.tried) > 5 * HALF_LIFE]
+            if explore and stale:
+                chosen = min(stale, key=lambda e: max(e.sampled, e.tried))
+                chosen.tried = now  # only one caller tries it
                 return chosen
-            return min(up, key=lambda e: e.mean or 0.0)
+            return min(up, key=lambda e: e.expected(now))
 
     def succeeded(self, endpoint: Endpoint, seconds: float) -> None:
         """An answer came after `seconds`."""
@@ -84,8 +92,11 @@ class Endpoints:
     def use(self, sample: bool = True) -> Iterator[str]:
         """The base URL of the best endpoint for one request. Its outcome is recorded where `sample`
         says that it tells how the endpoint is, and not only how one job's log is."""
-        endpoint = self.choose()
+        endpoint = self.choose(explore=sample)
         start = self._clock()
+        if sample:
+            with self._lock:
+                endpoint.under_way.append(start)
         try:
             yield endpoint.url
         except ClientError as error:
@@ -94,5 +105,10 @@ class Endpoints:
             elif sample:
                 self.failed(endpoint, self._clock() - start, error)
             raise
-        if sample:
-            self.succeeded(endpoint, self._clock() - start)
+        else:
+            if sample:
+                self.succeeded(endpoint, self._clock() - start)
+        finally:
+            if sample:
+                with self._lock:
+                    endpoint.under_way.remove(start)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import unquote
 
 import urllib3
 from urllib3.exceptions import (
@@ -50,7 +51,9 @@ class HttpClient:
             "ssl_context": context,
         }
         self._pool = (
-            urllib3.ProxyManager(config.proxy, **options)
+            urllib3.ProxyManager(
+                config.proxy, proxy_headers=_proxy_headers(config.proxy), **options
+            )
             if config.proxy
             else urllib3.PoolManager(num_pools=64, **options)
         )
@@ -109,6 +112,15 @@ class HttpClient:
     def close(self) -> None:
         """Close every pooled connection."""
         self._pool.clear()
+
+
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    """urllib3 does not take a proxy's user and password from its URL by itself."""
+    user, _, password = (urllib3.util.parse_url(proxy).auth or "").partition(":")
+    if not user:
+        return {}
+    credentials = f"{unquote(user)}:{unquote(password)}"
+    return dict(urllib3.util.make_headers(proxy_basic_auth=credentials))
 
 
 def _check_length(response: urllib3.BaseHTTPResponse, url: str) -> None:

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import websocket
 
@@ -56,7 +56,10 @@ class WebsocketTail:
                 "proxy_type": parts.scheme or "http",
             }
             if parts.username:
-                self._options["http_proxy_auth"] = (parts.username, parts.password or "")
+                self._options["http_proxy_auth"] = (
+                    unquote(parts.username),
+                    unquote(parts.password or ""),
+                )
         else:
             self._options["http_no_proxy"] = ["*"]
         self._buffer = bytearray()

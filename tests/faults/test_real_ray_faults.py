@@ -29,9 +29,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 class Listening:
     """A daemon on a real head, a `Subscription` and a plain ZeroMQ subscriber."""
 
-    def __init__(
-        self, head: LocalRay, home: Path, stack: ExitStack, settle: float = 1.5
-    ) -> None:
+    def __init__(self, head: LocalRay, home: Path, stack: ExitStack, settle: float = 1.5) -> None:
         self.head = head
         cluster = {"follow": "running", "settle": settle, "poll_interval_max": 0.5}
         self.daemon = stack.enter_context(KillableDaemon(home, head.url, cluster=cluster))
@@ -46,7 +44,9 @@ class Listening:
 
     def submit(self, lines: int, job: str = "") -> str:
         """A job that prints 200 lines a second; it and its first lines have come."""
-        code = f"import time\nfor n in range({lines}): print('line', n, flush=True); time.sleep(.005)"
+        code = (
+            f"import time\nfor n in range({lines}): print('line', n, flush=True); time.sleep(.005)"
+        )
         job = self.head.submit(f'python3 -c "{code}"', job or f"job-{uuid.uuid4().hex[:8]}")
         for witness in self.witnesses:
             witness.until(job, 20)

@@ -153,6 +153,7 @@ def test_a_subscriber_that_reads_nothing_misses_nothing_in_the_end(
     lines = fanout.finish()
     for process in stopped:
         process.resume()
-    over_redis, over_zeromq = (process.result(lines, 300) for process in stopped)
+    wanted = [(job, lines[job], 0, 0) for job in JOBS]
+    over_redis, over_zeromq = (process.ask(wanted) for process in stopped)
     assert over_redis["reconnects"] >= 1, "Redis cut it off"
     assert over_zeromq["replays"] > len(JOBS), "ZeroMQ dropped frames"

@@ -1,4 +1,4 @@
-"""What a review found: ways to lose, repeat or misnumber a line, to spin, or to end too early."""
+"""Cases that lose, repeat or misnumber a line, or end too early, where a follower is careless."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ class KillableDaemon:
     """One daemon on the state and the ports of its own, over any number of lives.
 
     `cluster`: fields of the cluster's section, over `FAST`. `sections`: others by their name in
-    the file. It ends with the process that started it. Usable with `with`, which starts it.
+    the file; those of further clusters are over `FAST` too. The daemon ends with the process that
+    started it. Usable with `with`, which starts it.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class KillableDaemon:
             "log": {"format": "json"},
         }
         for name, fields in (sections or {}).items():
-            tables[name] = tables.get(name, {}) | dict(fields)
+            base = FAST if name.startswith("cluster.") and name not in tables else {}
+            tables[name] = base | tables.get(name, {}) | dict(fields)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._config = home / "raytap.toml"
         state = f"state_dir = {json.dumps(str(home / 'state'))}\n"
@@ -114,19 +116,6 @@ class KillableDaemon:
         """What `GET /v1/jobs` tells, by job."""
         with urllib.request.urlopen(f"{self.http}/v1/jobs", timeout=5.0) as answer:
             return {row["job"]: row for row in json.load(answer)["jobs"]}
-
-    def resident_bytes(self) -> int:
-        """Memory of its own that the process holds."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("RssAnon:")[2].split()[0]) * 1024
-
-    def open_files(self) -> int:
-        """Files and sockets that the process has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def threads(self) -> int:
-        """Threads of the process."""
-        return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def __enter__(self) -> Self:
         self.start()

@@ -21,12 +21,13 @@ class Log(Protocol):
 
 
 def line(job: str, generation: int, number: int) -> str:
-    """Line `number` of the job's file; `generation` counts the files it had."""
-    return f"{job} g{generation} #{number} {_FILLER[: number * 37 % 120]}|"
+    """Line `number` of the job's file; `generation` counts the files it had, and is told apart by
+    the end of a line too: a reader compares no more than that."""
+    return f"{job} g{generation} #{number} {_FILLER[: number * 37 % 120]} g{generation}|"
 
 
 def generation_of(text: str, job: str, number: int) -> int | None:
-    """The file that a line is of; None where it is not the job's line of that number, or changed."""
+    """The file that a line is of; None where it is not the job's, or not that one, or changed."""
     found = _LINE.match(text)
     if found is None or text != line(job, int(found[2]), number):
         return None
@@ -52,13 +53,15 @@ class Printer:
         with self._lock:
             self._jobs.setdefault(job, _Job()).printing = True
 
-    def finish(self, job: str) -> int:
-        """Print no more to it; how many lines its file has."""
+    def finish(self, job: str, *, whole: bool = True) -> int:
+        """Print no more to it; how many lines its file has. If not `whole`, the last one has no
+        end, until the job is printed to again."""
         with self._lock:
             known = self._jobs[job]
             known.printing = False
-            self._log.append(job, bytes(known.unwritten))
-            known.unwritten.clear()
+            size = len(known.unwritten) - (0 if whole else known.unwritten.endswith(b"\n"))
+            self._log.append(job, bytes(known.unwritten[:size]))
+            del known.unwritten[:size]
             return known.lines
 
     def lines(self, job: str) -> int:

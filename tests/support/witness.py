@@ -71,7 +71,7 @@ class Witness:
         """The job's `end` (of that run at least)."""
 
         def end() -> Frame | None:
-            return next((e for e in self.ends if e.job == job and e.run >= run), None)
+            return next((e for e in reversed(self.ends) if e.job == job and e.run >= run), None)
 
         wait_until(lambda: self.breaches or end(), timeout, f"{self.name}: the end of {job}")
         self.check()
@@ -265,6 +265,13 @@ class RedisWitness(Witness):
                     yield decode(message["data"])
 
 
+def complete(witness: Witness, job: str, lines: int, generation: int, run: int) -> None:
+    """It has so many lines of that file and the `end` of that run, or gets them within a minute."""
+    witness.until(job, lines, generation, timeout=60.0)
+    end = witness.until_end(job, timeout=60.0, run=run)
+    assert (end.first, end.complete) == (lines, True), f"{witness.name}: {end}, {lines} lines"
+
+
 def agree(witnesses: Iterable[Witness], job: str, lines: int, generation: int = 0) -> None:
     """All of them got all of it, under one epoch and no other."""
     epochs = set()
@@ -277,5 +284,3 @@ def agree(witnesses: Iterable[Witness], job: str, lines: int, generation: int = 
             if (owner, found) == (job, generation)
         }
     assert len(epochs) == 1, epochs
-
-

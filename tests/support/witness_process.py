@@ -1,7 +1,7 @@
 """A `Subscription` with its checks as a process of its own, which a test may stop for a while.
 
-It reads one line from its standard input, `{"job": lines, …}`, waits until it has all of them and
-the jobs' ends, and says on its standard output what it saw.
+It reads one line from its standard input, `[[job, lines, generation, run], …]`, waits until it
+has all of them and the jobs' ends, and says on its standard output what it saw.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
 from subscribers import Subscription
-from tests.support.witness import SubscriptionWitness, agree
+from tests.support.witness import SubscriptionWitness, complete
+
+Wanted = tuple[str, int, int, int]  # job, lines, generation, run
 
 
 class WitnessProcess:
-    """`addresses` are arguments of `Subscription`: `zeromq` or `redis`, and `brokers`."""
+    """`addresses` are arguments of `Subscription`: `zeromq` or `redis`, and `brokers`, each one
+    address or several with commas between them."""
 
-    def __init__(self, **addresses: str) -> None:
-        options = [f"--{name}={address}" for name, address in addresses.items()]
+    def __init__(self, name: str = "Subscription", **addresses: str) -> None:
+        options = [f"--{kind}={address}" for kind, address in addresses.items()]
+        self.name = name
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.witness_process", *options],
             stdin=subprocess.PIPE,
@@ -32,6 +37,11 @@ class WitnessProcess:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"connected\n"
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
 
     def pause(self) -> None:
         """It reads nothing any more; its connections stay open."""
@@ -41,11 +51,16 @@ class WitnessProcess:
         """It goes on."""
         self._process.send_signal(signal.SIGCONT)
 
-    def result(self, lines: dict[str, int], timeout: float = 60.0) -> dict[str, Any]:
-        """Its counts, once it has so many lines of each job and their ends."""
-        output, _ = self._process.communicate(json.dumps(lines).encode() + b"\n", timeout)
-        found: dict[str, Any] = json.loads(output)
-        assert not found["problem"], found
+    def ask(self, wanted: Sequence[Wanted]) -> dict[str, Any]:
+        """Its counts, once it has all of that; it goes on then. Raises `AssertionError`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"{self.name} ended with {self._process.wait()}"
+        found: dict[str, Any] = json.loads(answer)
+        assert not found["problem"], f"{self.name}: {found}"
         return found
 
     def __enter__(self) -> Self:
@@ -64,27 +79,33 @@ class WitnessProcess:
 def main() -> None:
     """Run as a process."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--zeromq", default="")
-    parser.add_argument("--redis")
-    parser.add_argument("--brokers")
+    for name in ("--zeromq", "--redis", "--brokers"):
+        parser.add_argument(name, default="")
     options = parser.parse_args()
-    zeromq = [options.zeromq] if options.zeromq else []
     frames = Subscription(
-        "*", zeromq=zeromq, redis=options.redis, brokers=options.brokers, start="begin"
+        "*",
+        zeromq=_several(options.zeromq),
+        redis=options.redis or None,
+        brokers=_several(options.brokers),
+        start="begin",
     )
     with SubscriptionWitness("Subscription", frames) as witness:
         while not frames.connected:
             time.sleep(0.01)
         print("connected", flush=True)
-        wanted: dict[str, int] = json.loads(sys.stdin.readline())
-        problem = ""
-        try:
-            for job, lines in wanted.items():
-                agree([witness], job, lines)
-                witness.until_end(job)
-        except AssertionError as error:
-            problem = str(error)
-    print(json.dumps(asdict(frames.stats) | {"problem": problem, "lines": witness.lines}))
+        for question in sys.stdin:
+            problem = ""
+            try:
+                for wanted in json.loads(question):
+                    complete(witness, *wanted)
+                witness.check()
+            except AssertionError as error:
+                problem = str(error)
+            print(json.dumps(asdict(frames.stats) | {"problem": problem}), flush=True)
+
+
+def _several(addresses: str) -> list[str]:
+    return addresses.split(",") if addresses else []
 
 
 if __name__ == "__main__":
