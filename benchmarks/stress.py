@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+import urllib.request
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -40,6 +41,8 @@ GROWTH: Final = 10 << 20  # bytes that memory may grow by after the warm-up
 SLACK: Final = 10  # threads and files that pools may open later
 RATE: Final = 5_000  # lines a second in all
 TAILS: Final = 5  # jobs that are read over websockets
+REPLAYS: Final = 16  # asked for at a time while it warms up; the daemon answers 8
+WARM: Final = 1.0  # seconds of them
 EASE: Final = 0.6  # seconds between two faults, at most
 
 
@@ -89,6 +92,7 @@ class Run:
         begun = time.monotonic()
         self.faults.begin()
         self._strike_until(begun + seconds / 3)
+        self._warm_up()
         before = self._usages()
         self._strike_until(begun + seconds)
         wanted = [(job, *rest) for job, rest in self.faults.mend().items()]
@@ -110,6 +114,22 @@ class Run:
             self.faults.strike()
             for witness in self.plain:
                 witness.check()
+
+    def _warm_up(self) -> None:
+        """As many replays at a time as the daemon answers, so that its pools are at their size."""
+        url = f"{self.daemons[0].http}/v1/jobs/default/{self.faults.truncatable[0]}/log"
+        deadline = time.monotonic() + WARM
+
+        def read() -> None:
+            while time.monotonic() < deadline:
+                with suppress(OSError), urllib.request.urlopen(url, timeout=10.0) as answer:
+                    answer.read()
+
+        readers = [threading.Thread(target=read) for _ in range(REPLAYS)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
 
     def _usages(self) -> dict[str, Usage]:
         """Of those that live through all of it."""

@@ -94,7 +94,7 @@ class Scheduler:
             entries = [entry for entry in self._entries.values() if not entry.running]
             self._entries.clear()
         for entry in entries:
-            entry.task.close()
+            _close(entry.task)
 
     def _wake(self, entry: _Entry) -> None:
         if entry.running:
@@ -148,5 +148,13 @@ class Scheduler:
                 entry.again = False
                 self._push(entry)
         if entry.removed:
-            entry.task.close()
+            _close(entry.task)
             self._done(entry.task)
+
+
+def _close(task: Task) -> None:
+    """What can't be let go of in order keeps nobody else from ending."""
+    try:
+        task.close()
+    except Exception as error:
+        events.exception("worker_not_closed", error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -13,10 +12,11 @@ from broker.ingest.choice import Choice
 from broker.ingest.context import Context
 from broker.ingest.cursor import Mismatch
 from broker.ingest.framer import Framer
-from broker.ingest.rate import Rate
+from broker.ingest.poller import Poller
 from broker.ingest.reader import LimitReached, Reader
+from broker.ingest.standing import Standing
 from broker.ingest.tail import Tail
-from broker.jobview import ErrorView, JobView, State
+from broker.jobview import JobView, State
 from broker.pulse import Beat
 from broker.sources.http_client import RetryLater
 from broker.sources.ray_api import RayJob
@@ -25,11 +25,8 @@ from broker.topic import Stream
 
 LINGER: Final = 60.0  # seconds an ended log is looked at again: Ray may append after the end
 LINGER_POLL: Final = 5.0
-REFUSALS: Final = 3  # answers that are no log, until the agent is no longer asked for this job's
-ELSEWHERE_SECONDS: Final = 5.0  # how often a log that the agent has not is looked for elsewhere
 OVER_POLL: Final = 1.0  # a log whose job is over is asked at least so often until it settles
 TAIL_CLOSES: Final = 15.0  # seconds after the end in which Ray closes a tail
-STATE_FILE_SHARE: Final = 10.0  # a state-file read is followed by a pause ten times its length
 
 events = get_logger("ingest")
 
@@ -64,24 +61,17 @@ class Worker:
         )
         self._reader = Reader(context, self._framer)
         self._choice = Choice(context, stream.job)
+        self._standing = Standing(context, stream)
+        self._poller = Poller(context, stream, self._reader, self._choice, self._standing)
         self._tail = Tail(context, stream.job, lambda: wake(stream))
         self._backoff = context.backoff()
-        self._rate = Rate()
-        self._errors: deque[ErrorView] = deque(maxlen=context.limits.exception_queue_size)
         self._told = ("", 0)
-        self._state: State = "connecting"
-        self._interval = context.config.poll_interval
-        self._reconnects = 0
         self._retry_at = 0.0
-        self._look_at = 0.0
-        self._refusals = 0
         self._progress = at.line
         self._failing_since: float | None = None
         self._over_since: float | None = None
         self._stable: tuple[int, float] | None = None
         self._ended_at: float | None = None
-        self._complete: bool | None = None
-        self._stopped = ""
         self._lost = False
 
     # What discovery tells -------------------------------------------------------------------
@@ -108,7 +98,7 @@ class Worker:
     @property
     def over(self) -> bool:
         """Whether `end` was published for the run that Ray told of last."""
-        return self._stopped != "" or (
+        return self._standing.reason != "" or (
             self._ended_at is not None and self._told == (self._job.status, self.run)
         )
 
@@ -119,38 +109,24 @@ class Worker:
 
     def beat(self) -> Beat:
         """For heartbeats."""
-        return Beat(self._state, self._status(self._job), self.run)
+        return Beat(self._shown_state, self._status(self._job), self.run)
+
+    @property
+    def _shown_state(self) -> State:
+        """A run that Ray told of just now has not ended because the one before it did."""
+        state = self._standing.state
+        return "connecting" if state == "ended" and self._told[1] != self.run else state
 
     def view(self, now: float) -> JobView:
         """For `jobs`."""
-        at, totals = self._framer.position, self._framer.totals
-        errors = list(self._errors)
-        return JobView(
-            cluster=self.stream.cluster,
-            job=self.stream.job,
-            state=self._state,
-            status=self._status(self._job),
-            run=self.run,
-            source=self._reader.source,
-            epoch=at.epoch,
-            next=self._framer.next,
-            offset=at.offset,
-            size=self._choice.size,
-            lines=totals.lines,
-            bytes=totals.bytes,
-            frames=totals.frames,
-            lines_per_s=self._rate.per_second(now, totals.lines),
-            poll_interval_s=round(self._interval, 3),
-            reconnects=self._reconnects,
-            dropped=totals.dropped,
-            redacted=totals.redacted,
-            truncated=totals.truncated,
-            resets=totals.resets,
-            last_frame_ts=totals.last_frame_ts,
-            complete=self._complete,
-            reason=self._stopped,
-            last_error=errors[-1].message if errors else "",
-            errors=errors,
+        return self._standing.view(
+            now,
+            self._shown_state,
+            self._status(self._job),
+            self.run,
+            self._reader.source,
+            self._framer,
+            self._choice,
         )
 
     # The work -------------------------------------------------------------------------------
@@ -161,7 +137,7 @@ class Worker:
         Raises `Stopping` where the daemon goes down meanwhile.
         """
         job, lost = self._job, self._lost
-        self._rate.sample(now, self._framer.totals.lines)
+        self._standing.sample(now, self._framer.totals.lines)
         if self._framer.another_head(self._session):
             return self._replaced("another head answers, so it is another file", now)
         self._choice.remember(job.driver_agent_http_address)
@@ -195,26 +171,27 @@ class Worker:
         if (job.status, job.run) == self._told or not job.status:
             return
         again = self._told[1] not in (0, job.run)
+        if again:
+            self._standing.state = "connecting"  # before `_told`: see `_shown_state`
         self._told = (job.status, job.run)
         if again or self._ended_at is None:
             self._ended_at = None
-            self._complete = None
+            self._standing.complete = None
             self._over_since = None
             self._stable = None
-            self._interval = self._context.config.poll_interval
-            self._state = "connecting" if again else self._state
+            self._standing.interval = self._context.config.poll_interval
             self._context.put([self._framer.status(job.status, job.run, self._ns())])
 
     def _read(self, job: RayJob, lost: bool, now: float) -> float | None:
-        self._probe_agent(now)
+        self._poller.probe_agent(now)
         if not job.status and not lost:  # what an earlier daemon followed; Ray has not told yet
-            self._state = "connecting"
+            self._standing.state = "connecting"
             return now + self._context.config.discovery_interval / 2
         over = job.terminal or lost
         if over and self._over_since is None:
             self._over_since = now
         if job.status == "PENDING" and not self._choice.has_agent:
-            self._state = "waiting"
+            self._standing.state = "waiting"
             return now + self._context.config.discovery_interval / 2
         wanted = self._tail_wanted(over, now)
         if wanted:
@@ -226,18 +203,6 @@ class Worker:
         if deadline is not None and not wanted and self._tail_wanted(over, now):
             return now  # the file turned out to be a large one: no pause before its tail
         return deadline
-
-    def _probe_agent(self, now: float) -> None:
-        """See whether an agent that was out of reach is back, before anything is left for it."""
-        base = self._choice.silent_agent(now)
-        if not base:
-            return
-        try:
-            self._choice.probe()
-        except ClientError:
-            self._context.agents.unreachable(base, now)
-        else:
-            self._context.agents.answered(base, now)
 
     # Over a websocket -----------------------------------------------------------------------
 
@@ -261,7 +226,7 @@ class Worker:
             if not self._reader.push(data):
                 return now + (self._reader.held(now) or 0.0)
         if self._tail.over(self._framer.next):
-            self._count_reconnect("websocket")
+            self._standing.reconnected("websocket")
             if over:
                 return None
             self._choice.poisoned = self._tail.hopeless
@@ -275,87 +240,37 @@ class Worker:
     # By polling -----------------------------------------------------------------------------
 
     def _poll(self, job: RayJob, over: bool, lost: bool, now: float) -> float | None:
-        config = self._context.config
-        agent = self._choice.agent_base()
-        if agent:
-            printing = self._interval < 2 * config.poll_interval
-            pause = self._context.agents.ask(agent, printing, now)
-            if pause > 0:
-                return now + pause
-        source = self._choice.polled()
-        before = self._reader.offset
-        try:
-            taken = self._reader.pull(source)
-        except LogMissing:
-            self._count_request(source.name, "missing")
-            if not self._found_elsewhere(over, now):
-                raise
-            return now
-        except ClientError as error:
-            self._count_request(source.name, str(error.status))
-            if agent and self._reader.offset > before:
-                self._context.agents.answered(agent, now)  # an answer cut short is one
-            elif agent and error.status in (408, 503):
-                self._context.agents.unreachable(agent, now)
-            elif agent and error.status != 429:
-                self._refusals += 1
-                self._choice.elsewhere = self._refusals >= REFUSALS
-            raise
-        self._count_request(source.name, "ok")
-        self._refusals = 0
-        done = self._context.clock()
+        wait = self._poller.wait(now)
+        if wait > 0:
+            return now + wait
+        pulled = self._poller.pull(over, now)
         self._succeeded()
-        if agent:
-            self._context.agents.answered(agent, done)
-        else:
-            self._choice.state_file_took(done - now)
-        held = self._reader.held(done)
+        held = self._reader.held(pulled.at)
         if held is not None:
-            return done + held
-        if source.size is not None and self._reader.offset < source.size:
+            return pulled.at + held
+        if pulled.more:
             self._stable = None
-            return done
-        if over and self._settled(self._reader.offset, done):
-            return self._end(job, lost, complete=not lost, now=done)
-        self._pace(taken, over)
-        pause = 0.0 if agent else STATE_FILE_SHARE * (done - now)
-        return done + max(self._interval, pause)
+            return pulled.at
+        if over and self._settled(self._reader.offset, pulled.at):
+            return self._end(job, lost, complete=not lost, now=pulled.at)
+        self._pace(pulled.taken, over)
+        return pulled.at + max(self._standing.interval, pulled.pause)
 
     @property
     def _never_had_a_log(self) -> bool:
         """A job stopped while it was pending: no agent, no file, and Ray answers 500 for that."""
         return not self._choice.has_agent and self._framer.next == 0
 
-    def _found_elsewhere(self, over: bool, now: float) -> bool:
-        """Whether Ray has a log that the agent has not: with `agent_host`, or a proxy before the
-        agents, it may be another node's. Looked at once in a while, and before any end."""
-        if not over and now < self._look_at:
-            return False
-        self._look_at = now + ELSEWHERE_SECONDS
-        source = self._choice.state_file
-        try:
-            taken = self._reader.pull(source)
-        except ClientError as error:
-            if error.status in (404, 500):
-                return False  # there is none yet: Ray answers 500 for that, as for everything
-            raise
-        self._choice.elsewhere = taken > 0 or bool(source.size)
-        if self._choice.elsewhere:
-            events.warning(
-                "agent_has_no_log", job=str(self.stream), effect="read through the dashboard"
-            )
-        return self._choice.elsewhere
-
     def _pace(self, taken: int, over: bool) -> None:
         config = self._context.config
         if self._ended_at is not None:
-            self._interval = LINGER_POLL
+            self._standing.interval = LINGER_POLL
         elif taken:
-            self._interval = config.poll_interval
+            self._standing.interval = config.poll_interval
         else:
-            self._interval = min(self._interval * 1.5, config.poll_interval_max)
+            self._standing.interval = min(self._standing.interval * 1.5, config.poll_interval_max)
         if over and self._ended_at is None:
-            self._interval = min(self._interval, OVER_POLL)
+            self._standing.interval = min(self._standing.interval, OVER_POLL)
 
     def _settled(self, offset: int, now: float) -> bool:
         """Whether the log has been of this size for as long as it takes to believe it."""
@@ -367,14 +282,14 @@ class Worker:
         if self._ended_at is None or (self._stable and self._stable[1] > self._ended_at):
             self._reader.finish()
             status = "LOST" if lost else job.status
-            self._complete = complete
+            self._standing.complete = complete
             self._context.put([self._framer.end(status, complete, self._ns())])
             events.info("job_ended", job=str(self.stream), status=status, lines=self._framer.next)
             self._ended_at = now
-        self._state = "ended"
+        self._standing.state = "ended"
         if now - self._ended_at >= LINGER or not complete:
             return None
-        self._interval = LINGER_POLL
+        self._standing.interval = LINGER_POLL
         return now + LINGER_POLL
 
     # What goes wrong ------------------------------------------------------------------------
@@ -388,13 +303,13 @@ class Worker:
 
     def _over_limit(self, job: RayJob) -> None:
         self._tail.close()
-        self._stopped = 'over the limits of this daemon (limits.on_limit = "stop")'
-        self._state = "failed"
-        self._complete = False
-        self._note(ClientError(429, self._stopped))
+        self._standing.reason = 'over the limits of this daemon (limits.on_limit = "stop")'
+        self._standing.state = "failed"
+        self._standing.complete = False
+        self._standing.note(ClientError(429, self._standing.reason))
         self._context.put(
             [
-                self._framer.error(429, self._stopped, self._ns()),
+                self._framer.error(429, self._standing.reason, self._ns()),
                 self._framer.end(job.status, False, self._ns()),
             ]
         )
@@ -403,28 +318,28 @@ class Worker:
         """There is no file: not yet, which is no error, or not any more."""
         if self._ended_at is not None:
             return None
-        if self._framer.next and self._state != "waiting":
-            self._note(error)
+        if self._framer.next and self._standing.state != "waiting":
+            self._standing.note(error)
             self._say(error)
         self._succeeded()
-        self._state = "waiting"
+        self._standing.state = "waiting"
         if (job.terminal or lost) and self._settled(-1, now):
             return self._end(job, lost, complete=not lost and self._framer.next == 0, now=now)
         self._pace(0, job.terminal)
-        return now + self._interval
+        return now + self._standing.interval
 
     def _failed(self, error: ClientError, now: float) -> float | None:
         first = self._failing_since is None
         if self._failing_since is None:
             self._failing_since = now
         self._tail.close()
-        self._note(error)
+        self._standing.note(error)
         self._retry_at = now + max(0.05, self._backoff.next())
-        self._count_reconnect(self._reader.source or "none")
+        self._standing.reconnected(self._reader.source)
         job, lost = self._job, self._lost
         if self._ended_at is not None:
             return None
-        self._state = "reconnecting"
+        self._standing.state = "reconnecting"
         if first:
             self._say(error)
         patience = 0.0 if lost else self._context.config.lost_after
@@ -437,24 +352,13 @@ class Worker:
         if self._framer.next > self._progress:
             self._progress = self._framer.next
             self._backoff.reset()
-        if self._state != "ended":
-            self._state = "streaming"
+        if self._standing.state != "ended":
+            self._standing.state = "streaming"
 
     def _say(self, error: ClientError) -> None:
         """To subscribers and to the log."""
         self._context.put([self._framer.error(error.status, error.message, self._ns())])
         events.warning("read_failed", job=str(self.stream), status=error.status, why=error.message)
-
-    def _note(self, error: ClientError) -> None:
-        self._errors.append(ErrorView(self._ns(), error.status, error.message))
-        self._context.metrics.errors.labels(self._context.cluster, str(error.status)).inc()
-
-    def _count_request(self, source: str, outcome: str) -> None:
-        self._context.metrics.source_requests.labels(self._context.cluster, source, outcome).inc()
-
-    def _count_reconnect(self, source: str) -> None:
-        self._reconnects += 1
-        self._context.metrics.reconnects.labels(self._context.cluster, source).inc()
 
     def _status(self, job: RayJob) -> str:
         return "LOST" if self._lost else job.status

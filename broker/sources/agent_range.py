@@ -41,7 +41,8 @@ class AgentRange:
                 if self.size < offset or tail:
                     raise LogReplaced(f"the file has {self.size} bytes, {offset} were read")
                 return
-            check_status(response, self.url)
+            if response.status not in (200, 206):
+                check_status(response, self.url, response.read(10_000))
             if response.status != 206:
                 raise ClientError(500, "the agent does not answer byte ranges")
             self.size = _total(response.headers.get("Content-Range", ""))

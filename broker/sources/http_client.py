@@ -14,6 +14,7 @@ from urllib3.exceptions import (
     HTTPError,
     NewConnectionError,
     ProtocolError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
@@ -161,6 +162,8 @@ def explain(error: Exception, url: str) -> ClientError:
         return ClientError(408, f"{where} did not answer in time")
     if isinstance(error, NewConnectionError):
         return ClientError(503, f"{where} cannot be reached")
+    if isinstance(error, ProxyError):
+        return ClientError(503, f"the proxy to {where} cannot be used")
     if isinstance(error, SSLError):
         return ClientError(503, sanitize_error_message(str(error), f"TLS to {where}"))
     if isinstance(error, (ProtocolError, OSError)):

@@ -54,6 +54,7 @@ class WebsocketTail:
                 "http_proxy_host": parts.hostname,
                 "http_proxy_port": parts.port,
                 "proxy_type": parts.scheme or "http",
+                "http_no_proxy": ["-"],  # nobody: an empty list would be the environment's
             }
             if parts.username:
                 self._options["http_proxy_auth"] = (
@@ -61,7 +62,9 @@ class WebsocketTail:
                     unquote(parts.password or ""),
                 )
         else:
-            self._options["http_no_proxy"] = ["*"]
+            # It would take a proxy from the environment, and looks at what needs none only where
+            # a proxy is named.
+            self._options |= {"http_proxy_host": "unused", "http_no_proxy": ["*"]}
         self._buffer = bytearray()
         self._changed = threading.Condition()
         self._stopped = False

@@ -147,15 +147,18 @@ def test_the_daemon_is_killed_beside_a_real_head(
 def test_a_head_that_is_gone_ends_no_stream_and_another_one_s_jobs_are_followed(
     tmp_path: Path, stack: ExitStack, how: str
 ) -> None:
-    """Under `ray start --block`, a killed dashboard or agent takes the whole head with it."""
+    """A killed dashboard takes the whole head with it, and a killed agent its raylet."""
     head = stack.enter_context(LocalRay())
     listening = Listening(head, tmp_path / "a", stack)
     job = listening.submit(100_000)
     if how != "stop":
         os.kill(head.pids(how)[0], signal.SIGKILL)
-        wait_until(lambda: not head.pids("gcs"), 60, "the head goes down with it")
-    head.stop()
+        wait_until(lambda: not head.pids("raylet"), 60, "the raylet goes down with it")
+    else:
+        head.stop()
     wait_until(lambda: listening.row(job)["state"] == "reconnecting", 30, "`jobs` says so")
+    assert listening.row(job)["status"] == "RUNNING"  # Ray's last word on it
+    head.stop()
     head.start()  # on the same port, with another session, and no jobs
     other = listening.submit(100)
     again = listening.submit(100, job)  # the same id is another log there
