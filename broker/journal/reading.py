@@ -65,6 +65,7 @@ class _Handle:
             path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
         self.sqlite.execute("PRAGMA query_only = 1")
+        self.sqlite.execute("PRAGMA cache_size = -256")  # KiB: a replay reads each page once
         self.codec = Codec()
 
     def frames(self, rows: Iterable[tuple[object, ...]], epoch: str) -> Iterator[Stored]:
