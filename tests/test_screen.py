@@ -18,7 +18,9 @@ from tests.test_rules import SECRETS
 REDACTOR = Redactor()
 FRAGMENTS = [
     *(secret for _, secret, _ in SECRETS),
-    *"--password --token = : \" ' , ; & \\ / // :// @ . - _ [ ] { } ( ) \n \t \r \x00 \x1b[31m".split(" "),
+    *"--password --token = : \" ' , ; & \\ / // :// @ . - _ [ ] { } ( ) \n \t \r \x00 \x1b[31m".split(
+        " "
+    ),
     *"token secret api_key KEY bearer Authorization sk- hf_ eyJ AKIA glpat- xoxb- wandb".split(),
     *"a1b2c3d4e5f6g7h8 ABCDEFGHIJKLMNOP 0123456789 none true x 7 é ſecret toKen".split(),
     " ",
@@ -69,7 +71,9 @@ def test_a_control_byte_is_not_clean(screen: Screen, byte: int) -> None:
 
 
 def test_training_logs_are_clean(screen: Screen) -> None:
-    line = b"2026-11-21 09:14:03,118 INFO t.py:2 -- step 3 loss=0.7 tokens/s=48211 num_tokens=4096\n"
+    line = (
+        b"2026-11-21 09:14:03,118 INFO t.py:2 -- step 3 loss=0.7 tokens/s=48211 num_tokens=4096\n"
+    )
     assert screen.clean(line * 500)
 
 

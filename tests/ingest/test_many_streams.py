@@ -95,7 +95,9 @@ def test_each_that_ends_makes_room_for_the_next_until_all_were_read(standin: Ray
 
 @pytest.mark.usefixtures("nothing_left", "short_linger")
 def test_a_thousand_streams_one_after_another_leave_nothing_behind() -> None:
-    with RayStandIn() as standin, Followed(standin.url, settle=0.02) as followed:
+    with RayStandIn() as standin, Followed(
+        standin.url, settle=0.02, follow="all"
+    ) as followed:
         follow_to_the_end(standin, followed, range(50))
         warm = held()
         for start in range(50, 50 + CYCLES, 200):
@@ -109,11 +111,10 @@ def follow_to_the_end(standin: RayStandIn, followed: Followed, numbers: range) -
     jobs = [f"job-{number}" for number in numbers]
     for job in jobs:
         standin.add_job(job, log=b"one\ntwo\n", status="SUCCEEDED")
-    ended = {"": 0}
 
     def over() -> bool:
-        ended[""] = sum(record.kind == "end" for record in followed.records)
-        return ended[""] >= numbers.stop and not any(map(followed.ingest.follows, jobs))
+        ended = sum(record.kind == "end" for record in followed.records)
+        return ended >= numbers.stop and not any(map(followed.ingest.follows, jobs))
 
     wait_until(over, 30, f"{numbers} are over", 0.05)
     for job in jobs:
