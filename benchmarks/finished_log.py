@@ -1,4 +1,4 @@
-"""A finished log (210 MB, 1.7 M lines) on a real head: raytap to one subscriber, beside Ray's client.
+"""A finished log (1.7 M lines) on a real head: raytap to one subscriber, beside Ray's client.
 
     python -m benchmarks.finished_log [--rounds 3] [--lines 1700000] [--viewers 1] [--json]
 
@@ -12,7 +12,6 @@ the head's.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -29,7 +28,10 @@ from tests.support.fault_proxy import FaultProxy
 
 PRINTER = """
 import sys
-text = "2026-11-21 09:14:03,118 INFO train.py:212 -- epoch 3 step {n:08d} loss=0.{n:07d} lr=3.0e-04 tokens/s=48211 grad_norm=0.731 gpu=83%\\n"
+text = (
+    "2026-11-21 09:14:03,118 INFO train.py:212 -- epoch 3 step {n:08d} loss=0.{n:07d} "
+    "lr=3.0e-04 tokens/s=48211 grad_norm=0.731 gpu=83%\\n"
+)
 out = sys.stdout
 for start in range(0, LINES, 10000):
     out.write("".join([text.format(n=n) for n in range(start, min(start + 10000, LINES))]))
@@ -150,7 +152,8 @@ asyncio.run(main())
 WEBSOCKET = """
 import sys, time, websocket
 start, count = time.time(), 0
-ws = websocket.create_connection(sys.argv[1].replace("http", "ws") + f"/api/jobs/{sys.argv[2]}/logs/tail", skip_utf8_validation=True)
+url = sys.argv[1].replace("http", "ws") + f"/api/jobs/{sys.argv[2]}/logs/tail"
+ws = websocket.create_connection(url, skip_utf8_validation=True)
 while count < int(sys.argv[3]):
     count += ws.recv_data_frame()[1].data.count(b"\\n")
 print(time.time() - start, count, time.process_time())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import cast
+from typing import Any
 
 import pytest
 
@@ -107,8 +107,8 @@ Make = Callable[..., Line]
 def make() -> Iterator[Make]:
     with ExitStack() as stack:
 
-        def made(*args: int, start: bool = True, **options: int) -> Line:
-            line = Line(*args, **cast("dict[str, bool]", options))
+        def made(publishers: int = 1, *, start: bool = True, **options: Any) -> Line:
+            line = Line(publishers, **options)
             stack.callback(line.close)
             if start:
                 line.start()
@@ -362,11 +362,14 @@ def test_a_transport_that_is_stuck_holds_a_restart_up_once(
     it.publishers[0].block()
     for outbox in it.outboxes:
         outbox.start()
-    waits = []
+    waits: list[float] = []
     flush = it.outboxes[0].flush
-    monkeypatch.setattr(
-        it.outboxes[0], "flush", lambda timeout: waits.append(timeout) or flush(timeout)
-    )
+
+    def counted(timeout: float) -> bool:
+        waits.append(timeout)
+        return flush(timeout)
+
+    monkeypatch.setattr(it.outboxes[0], "flush", counted)
     it.bus.republish(iter(outgoing(0, 3_000)))
     assert len(waits) == 1
     assert len(it.publishers[1].received(3_000)) == 3_000

@@ -103,7 +103,7 @@ def describe(frame: Frame) -> str:
 
 
 def _shown(frame: Frame) -> list[str]:
-    """Without the empty lines that a progress bar's first carriage return ends: a terminal shows none."""
+    """Without the empty lines that a bar's first carriage return ends: a terminal shows none."""
     blank = {index for index in frame.cr if index < len(frame.lines) and not frame.lines[index]}
     if not blank:
         return frame.lines

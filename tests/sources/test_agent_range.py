@@ -93,7 +93,7 @@ def test_another_file_is_noticed_though_it_has_grown_beyond(
     standin: RayStandIn, source: AgentRange
 ) -> None:
     standin.replace("job-1", b"other\n" * 10_000)
-    got = []
+    got: list[bytes] = []
     with pytest.raises(LogReplaced, match="are not those that were read"):
         got.extend(source.read(1_000, LOG[936:1_000]))
     assert got == []
@@ -134,7 +134,7 @@ def test_429_says_how_long_to_wait(standin: RayStandIn, source: AgentRange) -> N
 def test_an_answer_that_is_no_range_is_an_error_and_no_byte_of_it_is_taken(
     client: HttpClient, script: Callable[[Peer], None], message: str
 ) -> None:
-    got = []
+    got: list[bytes] = []
     with ScriptedServer(script) as server:
         source = AgentRange(client, f"http://127.0.0.1:{server.port}", "job-1")
         with pytest.raises(ClientError, match=message) as raised:

@@ -60,7 +60,7 @@ def test_another_file_is_noticed_though_it_is_longer(
     standin: RayStandIn, source: StateFile
 ) -> None:
     standin.replace("job-1", b"other\n" * 100_000)
-    got = []
+    got: list[bytes] = []
     with pytest.raises(LogReplaced):
         got.extend(source.read(100_000, LOG[99_936:100_000]))
     assert got == []

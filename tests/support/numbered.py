@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-_FILLER: Final = "the quick brown fox jumps over the lazy dog – größer, 日本語, 🎛 " * 3
+_FILLER: Final = "the quick fox – größer, 日本語, 🎛 @ " * 4
 _LINE: Final = re.compile(r"(\S+) g(\d+) #(\d+) ")
 
 
@@ -21,9 +21,10 @@ class Log(Protocol):
 
 
 def line(job: str, generation: int, number: int) -> str:
-    """Line `number` of the job's file; `generation` counts the files it had, and is told apart by
-    the end of a line too: a reader compares no more than that."""
-    return f"{job} g{generation} #{number} {_FILLER[: number * 37 % 120]} g{generation}|"
+    """Line `number` of the job's file; `generation` counts the files it had. Any 64 bytes tell it:
+    the daemon compares no more of what it has read with what is there now."""
+    filler = _FILLER[: number * 37 % 120].replace("@", f"g{generation}")
+    return f"{job} g{generation} #{number} {filler} g{generation}|"
 
 
 def generation_of(text: str, job: str, number: int) -> int | None:

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tests.support.missing import missing
 from tests.support.ws_server import Peer, ScriptedServer
@@ -48,6 +48,10 @@ class TlsServer(ScriptedServer):
         super().__init__(script)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate.file, certificate.key)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
 
     @property
     def https_url(self) -> str:
