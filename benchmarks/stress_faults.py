@@ -17,7 +17,11 @@ from tests.support.witness_process import WitnessProcess
 
 _ANSWER: Final = 200_000  # bytes within which a connection is cut
 _PATHS: Final = ("/api/jobs/", "/api/version", "/logs/", "/api/v0/")
-_STATUSES: Final = ((500, {}), (503, {}), (429, {"Retry-After": "1"}))
+_STATUSES: Final[tuple[tuple[int, dict[str, str]], ...]] = (
+    (500, {}),
+    (503, {}),
+    (429, {"Retry-After": "1"}),
+)
 
 
 @dataclass

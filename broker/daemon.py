@@ -32,7 +32,7 @@ from broker.outbox import Outbox, Outgoing
 from broker.pipeline import Pipeline
 from broker.publisher import Message, Publisher
 from broker.pulse import Beat, Pulse
-from broker.redact import DEFAULT_RULES, Redactor
+from broker.redact import Redactor, make_redactor
 from broker.refill import Refill
 from broker.screen import make_screen
 from broker.sources.endpoints import Endpoints
@@ -216,10 +216,7 @@ class Daemon:
 
     def _make_redactor(self) -> Redactor | None:
         config = self.config.sanitize
-        if not config.redact:
-            return None
-        rules = [rule for rule in DEFAULT_RULES if rule.id not in config.disable]
-        return Redactor(rules, config.rules)
+        return make_redactor(config.disable, config.rules) if config.redact else None
 
     def _pipeline(self) -> Pipeline:
         screen = self._screen.clone() if self._screen else None

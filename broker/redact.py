@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from typing import Any, Final
 
 import re2
@@ -10,7 +11,7 @@ import re2
 from broker.errors import ConfigError
 from broker.rules import DEFAULT_RULES, MARK, PRIVATE_KEY, Rule
 
-__all__ = ["DEFAULT_RULES", "MARK", "Redactor", "Rule"]
+__all__ = ["DEFAULT_RULES", "MARK", "Redactor", "Rule", "make_redactor"]
 
 _MAX_MEMORY: Final = 32 << 20  # for RE2's automaton; with 8 MiB a hostile log makes it start anew
 
@@ -64,6 +65,21 @@ class Redactor:
             return data, found
         pieces.append(data[done:])
         return b"".join(pieces), found
+
+
+def make_redactor(disable: Collection[str], extra: Sequence[str]) -> Redactor:
+    """The default rules but those switched off, and further patterns. Raises `ConfigError`, with
+    the setting's name, for a rule that is not one."""
+    ids = [rule.id for rule in DEFAULT_RULES]
+    for name in disable:
+        if name not in ids:
+            near = get_close_matches(name, ids, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; they are {', '.join(ids)}"
+            raise ConfigError(f"sanitize.disable: there is no rule {name!r}{hint}")
+    try:
+        return Redactor([rule for rule in DEFAULT_RULES if rule.id not in disable], extra)
+    except ConfigError as error:
+        raise ConfigError(f"sanitize.rules: {error.message}") from None
 
 
 def _check(rule: Rule) -> int:

@@ -156,7 +156,7 @@ def test_a_job_that_ended_while_the_daemon_was_down_is_read_to_its_end(
 def test_after_kill_9_the_last_frames_are_published_again_under_their_numbers(
     tmp_path: Path, standin: RayStandIn
 ) -> None:
-    standin.add_job("job-1", log=LOG)
+    standin.add_job("job-1")
     daemon = DaemonProcess(tmp_path / "daemon", standin.url)
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.setsockopt(zmq.RCVHWM, 0)
@@ -174,6 +174,8 @@ def test_after_kill_9_the_last_frames_are_published_again_under_their_numbers(
             return found
 
         with daemon:
+            assert socket.poll(15_000), "no heartbeat tells that the subscription is there"
+            standin.append("job-1", LOG)
             first = lines(len(LINES) - 1)
             daemon.kill()  # within two seconds: the watermark has not moved yet
         standin.append("job-1", b"after the kill\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.errors import ConfigError
-from broker.redact import DEFAULT_RULES, Redactor, Rule
+from broker.redact import DEFAULT_RULES, Redactor, Rule, make_redactor
 
 REDACTOR = Redactor()
 HEX40 = "0123456789abcdef0123456789abcdef01234567"
@@ -181,3 +181,14 @@ def test_a_rule_that_re2_cannot_use_is_a_configuration_error_with_its_name(patte
 
 def test_rule_ids_are_unique() -> None:
     assert len({rule.id for rule in DEFAULT_RULES}) == len(DEFAULT_RULES)
+
+
+def test_a_rule_that_is_switched_off_but_unknown_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"sanitize\.disable: .*did you mean token\?"):
+        make_redactor(["tokens"], [])
+    assert make_redactor(["token"], []).redact(b"token=abcdefgh1\n")[1] == 0
+
+
+def test_a_further_rule_that_is_no_pattern_is_refused_by_the_settings_name() -> None:
+    with pytest.raises(ConfigError, match=r"sanitize\.rules: .*extra-2"):
+        make_redactor([], ["fine", "(?=x)"])

@@ -229,8 +229,9 @@ def test_notes_are_one_line_without_control_characters() -> None:
     assert describe(error) == "job-1: error 503: a\\nb\\x1b[2J"
 
 
-def test_the_empty_line_before_a_progress_bar_is_not_shown_as_text() -> None:
-    out = io.BytesIO()
+def test_the_empty_line_before_a_progress_bar_is_not_shown_on_a_terminal() -> None:
     frame = replace(log_frame(0, 4), lines=["start", "", "", "50%"], cr=[1])
-    TextPrinter(out, print, prefixed=False, terminal=True).show(frame)
-    assert out.getvalue() == b"start\n\n50%\n"
+    for terminal, shown in ((True, b"start\n\n50%\n"), (False, b"start\n\n\n50%\n")):
+        out = io.BytesIO()
+        TextPrinter(out, print, prefixed=False, terminal=terminal).show(frame)
+        assert out.getvalue() == shown

@@ -18,7 +18,7 @@ from broker.frame import Frame
 from broker.http.render import as_text
 from broker.lines import Chunk, LineAssembler
 from broker.pipeline import Pipeline
-from broker.redact import DEFAULT_RULES, Redactor
+from broker.redact import make_redactor
 
 READ_BYTES: Final = 1 << 18
 
@@ -65,8 +65,7 @@ def command(file: str, config: str | None, as_json: bool) -> None:
 
 def _pipeline(config: Config) -> Pipeline:
     settings = config.sanitize
-    rules = [rule for rule in DEFAULT_RULES if rule.id not in settings.disable]
-    redactor = Redactor(rules, settings.rules) if settings.redact else None
+    redactor = make_redactor(settings.disable, settings.rules) if settings.redact else None
     return Pipeline(redactor, config.limits.max_message_size)
 
 

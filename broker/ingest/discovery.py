@@ -96,15 +96,13 @@ class Discovery:
             self._seen.discard((job.submission_id or "", job.run))
 
     def _new_at_first(self, job: RayJob) -> bool:
+        if job.terminal and (job.submission_id, job.run) in self.ended:
+            return False  # read to its end before
         return (
             self.follow_all
             or not job.terminal
             or job.submission_id in self.resume
-            or (
-                self.since is not None
-                and job.run > self.since - CLOCK_SKEW_MS
-                and (job.submission_id, job.run) not in self.ended
-            )
+            or (self.since is not None and job.run > self.since - CLOCK_SKEW_MS)
         )
 
     def _wanted(self, job: str) -> bool:

@@ -10,6 +10,7 @@ from broker.ingest.choice import Choice
 from broker.ingest.context import Context
 from broker.ingest.reader import Reader
 from broker.ingest.standing import Standing
+from broker.sources.http_client import Unreachable
 from broker.sources.source import LogMissing
 from broker.topic import Stream
 
@@ -93,7 +94,7 @@ class Poller:
     def _agent_failed(self, agent: str, error: ClientError, answered: bool, now: float) -> None:
         if answered:
             self._context.agents.answered(agent, now)  # an answer cut short is one
-        elif error.status in (408, 503):
+        elif isinstance(error, Unreachable):
             self._context.agents.unreachable(agent, now)
         elif error.status != 429:
             self._refusals += 1

@@ -28,6 +28,10 @@ from broker.library.http_status import client_status, explain_answer
 PIECE: Final = 1 << 20
 
 
+class Unreachable(ClientError):
+    """No answer: refused, cut or not in time. An answer of 503 is one, and is not this."""
+
+
 class RetryLater(ClientError):
     """Ray answered 429; `seconds` is how long to leave it alone."""
 
@@ -153,22 +157,22 @@ def check_status(response: urllib3.BaseHTTPResponse, url: str, body: bytes = b""
     raise ClientError(client_status(status), message)
 
 
-def explain(error: Exception, url: str) -> ClientError:
+def explain(error: Exception, url: str) -> Unreachable:
     """Our error for one of urllib3's or the system's."""
     where = host_of(url)
     if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)) and not isinstance(
         error, NewConnectionError
     ):
-        return ClientError(408, f"{where} did not answer in time")
+        return Unreachable(408, f"{where} did not answer in time")
     if isinstance(error, NewConnectionError):
-        return ClientError(503, f"{where} cannot be reached")
+        return Unreachable(503, f"{where} cannot be reached")
     if isinstance(error, ProxyError):
-        return ClientError(503, f"the proxy to {where} cannot be used")
+        return Unreachable(503, f"the proxy to {where} cannot be used")
     if isinstance(error, SSLError):
-        return ClientError(503, sanitize_error_message(str(error), f"TLS to {where}"))
+        return Unreachable(503, sanitize_error_message(str(error), f"TLS to {where}"))
     if isinstance(error, (ProtocolError, OSError)):
-        return ClientError(503, f"{where} closed the connection early")
-    return ClientError(503, sanitize_error_message(str(error), where))
+        return Unreachable(503, f"{where} closed the connection early")
+    return Unreachable(503, sanitize_error_message(str(error), where))
 
 
 def host_of(url: str) -> str:

