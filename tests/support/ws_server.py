@@ -74,7 +74,7 @@ class Peer:
 class ScriptedServer:
     """Plays `script(peer)` for each connection on 127.0.0.1, and closes it afterwards."""
 
-    def __init__(self, script: Callable[[Peer], None]) -> None:
+    def __init__(self, script: Callable[[Peer], object]) -> None:
         self._script = script
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
