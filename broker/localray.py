@@ -45,6 +45,7 @@ _PROCESSES: Final = {
 
 _METRIC_PORTS: Final = ("DASHBOARD_METRIC_PORT", "AUTOSCALER_METRIC_PORT")
 _MAX_TEMP_DIR: Final = 40  # characters; Ray appends 64 for its sockets, the kernel takes 107
+_TMP: Final = "tmp"  # the dashboard's sockets add 32 to it
 _STOP_TIMEOUT: Final = 10.0  # seconds; it takes 0.6
 
 
@@ -189,9 +190,11 @@ class LocalRay:
         else:
             self._home = self._temp_dir.resolve()
             self._home.mkdir(parents=True, exist_ok=True)
+        (self._home / _TMP).mkdir(exist_ok=True)
         env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         # A second head on one machine would take the first one's well-known ports.
         env |= {name: str(free_port()) for name in _METRIC_PORTS}
+        env["TMPDIR"] = str(self._home / _TMP)  # Ray, when ended, leaves sockets there
         with (self._home / "head.out").open("wb") as output:
             self._process = subprocess.Popen(
                 # -P: our own folder is not to be searched for what Ray imports

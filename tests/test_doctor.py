@@ -60,6 +60,11 @@ def checks(cluster: ClusterConfig, **environ: str) -> dict[str, Check]:
     return {check.name: check for check in check_cluster("c", cluster, environ)}
 
 
+def livez(path: str, headers: dict[str, str]) -> Reply:
+    """What a raytap that runs answers."""
+    return Reply(200, b"ok") if path == "/livez" else Reply(404)
+
+
 @pytest.fixture
 def dead() -> str:
     return f"http://127.0.0.1:{free_port()}"
@@ -162,7 +167,18 @@ def test_a_server_that_is_no_dashboard_is_recognised(reply: Reply) -> None:
     with LittleHttp(lambda path, headers: reply) as server:
         found = checks(ClusterConfig(endpoints=[server.url]))
     assert list(found) == ["ray c"]
-    assert "not as a Ray dashboard" in found["ray c"].message
+    said = f"{server.url} is no Ray dashboard (it answered {reply.status} to /api/version"
+    assert found["ray c"].message.startswith(said)
+
+
+def test_a_server_without_the_jobs_api_is_no_dashboard() -> None:
+    def answer(path: str, headers: dict[str, str]) -> Reply:
+        return Reply(200, VERSION) if path == "/api/version" else Reply(404)
+
+    with LittleHttp(answer) as server:
+        found = checks(ClusterConfig(endpoints=[server.url]))
+    said = f"{server.url} is no Ray dashboard (it answered 404 to /api/jobs/)"
+    assert found["jobs c"].message == said
 
 
 def test_a_list_of_jobs_that_cannot_be_read_fails() -> None:
@@ -228,9 +244,6 @@ def test_a_port_in_use_fails_and_a_free_one_is_ok(taken: int) -> None:
 
 
 def test_a_raytap_that_runs_already_is_recognised_by_its_livez(taken: int) -> None:
-    def livez(path: str, headers: dict[str, str]) -> Reply:
-        return Reply(200, b"ok") if path == "/livez" else Reply(404)
-
     with LittleHttp(livez) as server:
         http = HttpConfig(bind=f"127.0.0.1:{server.port}")
         found = list(check_ports(http, ZeromqConfig(bind=f"tcp://127.0.0.1:{taken}")))
@@ -252,24 +265,34 @@ def test_a_local_socket_needs_a_directory(tmp_path: Path) -> None:
     assert [check.level for check in good + bad] == ["ok", "ok", "ok", "fail"]
 
 
+NO_HTTP = HttpConfig(enabled=False)
+
+
 def test_the_state_directory_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:
     place = tmp_path / "a" / "s"
-    assert check_state_dir(str(place)).level == "ok"
+    assert check_state_dir(str(place), NO_HTTP).level == "ok"
     assert list(tmp_path.iterdir()) == []
     place.mkdir(parents=True, mode=0o700)
-    assert check_state_dir(str(place)).level == "ok"
+    assert check_state_dir(str(place), NO_HTTP).level == "ok"
     assert list(place.iterdir()) == []
     place.chmod(0o755)
-    found = check_state_dir(str(place))
+    found = check_state_dir(str(place), NO_HTTP)
     assert found.level == "fail"
     assert "chmod 700" in found.advice
 
 
 def test_a_state_directory_in_use_is_a_warning_with_the_pid(tmp_path: Path) -> None:
     with StateDir(tmp_path / "s"):
-        found = check_state_dir(str(tmp_path / "s"))
+        found = check_state_dir(str(tmp_path / "s"), HttpConfig(bind=f"127.0.0.1:{free_port()}"))
     assert found.level == "warn"
     assert "pid" in found.message
+
+
+def test_the_state_directory_of_the_raytap_that_answers_is_ok(tmp_path: Path) -> None:
+    with StateDir(tmp_path / "s"), LittleHttp(livez) as server:
+        found = check_state_dir(str(tmp_path / "s"), HttpConfig(bind=f"127.0.0.1:{server.port}"))
+    assert (found.level, found.advice) == ("ok", "")
+    assert f"in use by the raytap that runs (pid {os.getpid()})" in found.message
 
 
 def test_a_package_of_the_same_name_from_elsewhere_fails(tmp_path: Path) -> None:

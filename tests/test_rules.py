@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from broker.errors import ConfigError
 from broker.redact import DEFAULT_RULES, Redactor, Rule, make_redactor
 
 REDACTOR = Redactor()
+CONFIGURATION = Path(__file__).parents[1] / "docs" / "configuration.md"
 HEX40 = "0123456789abcdef0123456789abcdef01234567"
 ALNUM36 = "abcdefghij0123456789ABCDEFGHIJ012345"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
@@ -192,3 +196,10 @@ def test_a_rule_that_is_switched_off_but_unknown_is_refused_with_the_nearest_nam
 def test_a_further_rule_that_is_no_pattern_is_refused_by_the_settings_name() -> None:
     with pytest.raises(ConfigError, match=r"sanitize\.rules: .*extra-2"):
         make_redactor([], ["fine", "(?=x)"])
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    page = CONFIGURATION.read_text(encoding="utf-8")
+    listed = page.partition("The built-in rules, by the ids")[2].partition(": ")[2]
+    ids = re.findall(r"`([a-z-]+)`", listed.partition("\n\n")[0])
+    assert ids == [rule.id for rule in DEFAULT_RULES]

@@ -15,7 +15,7 @@ from broker.errors import ClientError, ConfigError
 from broker.plain_text import one_line
 from broker.settings import read_token
 from broker.sources.http_client import HttpClient
-from broker.sources.ray_api import RayJob
+from broker.sources.ray_api import RayJob, no_dashboard
 from broker.topic import Stream, matches
 from broker.validate import RESOURCE_ID
 
@@ -27,6 +27,7 @@ _START: Final = (
     "start Ray, forward its port here (kubectl port-forward … 8265), or name its dashboard "
     "with --ray URL"
 )
+_OTHER_SERVER: Final = "name the dashboard's own address with --ray URL"
 _NO_TOKEN: Final = "Ray asks for a token: set token_file or token_env in [cluster.{name}]"
 _WRONG_TOKEN: Final = "Ray does not take this token: see that token_file or token_env is its own"
 
@@ -82,8 +83,9 @@ def _version(name: str, client: HttpClient, endpoint: str) -> Check:
     except msgspec.DecodeError:
         version = ""
     if answer.status != 200 or not version:
-        message = f"{endpoint} answers {answer.status}, but not as a Ray dashboard does"
-        return Check("fail", what, message, "name the dashboard's own address with --ray URL")
+        as_ray = ", but not as Ray does" if answer.status == 200 else ""
+        why = f"it answered {answer.status} to /api/version{as_ray}"
+        return Check("fail", what, no_dashboard(endpoint, why), _OTHER_SERVER)
     return Check("ok", what, f"Ray {one_line(version, 40)} at {endpoint}")
 
 
@@ -109,6 +111,10 @@ def _jobs(name: str, cluster: ClusterConfig, client: HttpClient, endpoint: str) 
     refused = _refused(name, what, endpoint, client, answer)
     if refused is not None:
         yield refused
+        return
+    if answer.status == 404:
+        message = no_dashboard(endpoint, "it answered 404 to /api/jobs/")
+        yield Check("fail", what, message, _OTHER_SERVER)
         return
     try:
         jobs = msgspec.json.decode(answer.body, type=list[RayJob])

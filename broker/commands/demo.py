@@ -35,7 +35,6 @@ def command(once: bool, ray: str | None) -> int:
     "repeats", "redacted"}}, "ok"}; otherwise everything stays up until Ctrl-C. Either way all
     that was started is ended.
 
-    \b
     Exit status: 0 all agree (or Ctrl-C before that is known, while the lines are shown),
     1 they do not agree, 2 wrong usage, 3 unreachable or not installed; interrupted before the
     jobs run or with --once: 130.

@@ -48,7 +48,7 @@ def _checks(resolved: Resolved) -> Iterator[Check]:
     for note in resolved.notes:
         yield Check("warn", "settings", note)
     yield check_packages()
-    yield check_state_dir(config.state_dir)
+    yield check_state_dir(config.state_dir, config.http)
     for name, cluster in config.cluster.items():
         yield from check_cluster(name, cluster, os.environ)
     yield check_redis(config.publish.redis)

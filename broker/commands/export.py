@@ -77,7 +77,6 @@ def command(
     A running daemon is asked; what its journal has let go, it reads from Ray again. Where none
     answers, the journal in the state directory is read.
 
-    \b
     Exit status: 0, 1 lines are missing (stderr says which), 2 wrong usage, 3 neither a daemon nor
     a journal is there, 4 unknown job.
     """

@@ -38,7 +38,6 @@ def command(job: str, broker: str | None, state_dir: str | None, config: str | N
     the job's end, too). Where none answers, it is done in the state directory. Ray keeps its own
     copy: with follow = "all", a daemon that starts later reads it again.
 
-    \b
     Exit status: 0, 1 the job is still being read, or the daemon refuses, 2 wrong usage, 3 neither
     a daemon nor a journal is there, 4 unknown job.
     """

@@ -18,7 +18,7 @@ from broker.events import get_logger, setup
 from broker.publisher import Publisher
 from broker.settings import read_token
 
-SWITCH_SECONDS: Final = 0.0005
+SWITCH_SECONDS: Final = 0.001
 
 
 @click.command(short_help="Read the jobs' logs and publish them.")

@@ -41,7 +41,7 @@ def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
         ("one job from its first line", f"{raytap} tail{broker}{zeromq} {jobs[0]}"),
         ("the same over Redis", f"{raytap} tail{broker} --redis {at.redis} {jobs[0]}"),
         ("what is followed", f"{raytap} jobs{broker}"),
-        ("lines 5 to 9 again", f"curl '{at.http}/v1/jobs/default/{jobs[0]}/log?from=5&limit=5'"),
+        ("its first 5 lines again", f"curl '{at.http}/v1/jobs/default/{jobs[0]}/log?limit=5'"),
         ("metrics", f"curl {at.http}/metrics"),
         ("Ray's own dashboard", at.ray),
         ("raytap's own log", f"tail -f {at.log}"),

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from broker.errors import ClientError
+from broker.plain_text import mask_credentials, one_line
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 
@@ -62,10 +63,23 @@ class RayApi:
 
     def _ask(self, path: str, decoder: msgspec.json.Decoder[T]) -> T:
         with self._endpoints.use() as base:
-            body = self._client.get(base + path)
+            try:
+                body = self._client.get(base + path)
+            except ClientError as error:
+                if error.status != 404:
+                    raise
+                raise ClientError(404, no_dashboard(base, f"it answered 404 to {path}")) from None
         try:
             return decoder.decode(body)
-        except msgspec.DecodeError as error:
+        except msgspec.ValidationError as error:
             raise ClientError(
                 500, f"Ray's answer to {path} is not what it should be: {error}"
             ) from None
+        except msgspec.DecodeError:
+            why = f"its answer to {path} is no JSON"
+            raise ClientError(500, no_dashboard(base, why)) from None
+
+
+def no_dashboard(base: str, why: str) -> str:
+    """Says that what answers at this address is something else."""
+    return one_line(mask_credentials(f"{base} is no Ray dashboard ({why})"))
