@@ -39,6 +39,15 @@ def raising(error: BaseException) -> object:
     return does
 
 
+@pytest.mark.parametrize("name", ["demo", "doctor", "export", "purge"])
+def test_a_commands_help_fits_into_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.run([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
 def test_help_lists_every_command_and_imports_none() -> None:
     code = (
         "import sys\nfrom broker.cli import run\nstatus = run(['--help'])\n"

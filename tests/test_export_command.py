@@ -157,8 +157,16 @@ def test_a_device_is_written_to_and_stays_one(whole: str) -> None:
 
 def test_a_directory_that_is_not_there_is_one_clear_error(whole: str, capfdbinary: Binary) -> None:
     arguments = ["export", "job-1", "--broker", whole, "-o", "none/job.log"]
+    assert cli.run(arguments) == ExitStatus.USAGE
+    said = b"raytap: --output: cannot open none/job.log: No such file or directory\n"
+    assert capfdbinary.readouterr().err == said
+
+
+def test_a_disk_that_fails_later_is_no_wrong_usage(whole: str, capfdbinary: Binary) -> None:
+    arguments = ["export", "job-1", "--broker", whole, "-o", "/dev/full"]
     assert cli.run(arguments) == ExitStatus.CHECK_FAILED
-    assert b"none/job.log': No such file or directory" in capfdbinary.readouterr().err
+    said = b"raytap: cannot write /dev/full: No space left on device\n"
+    assert capfdbinary.readouterr().err == said
 
 
 def test_an_unknown_job_or_epoch_is_status_4(whole: str) -> None:

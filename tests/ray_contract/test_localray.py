@@ -42,6 +42,11 @@ def test_its_processes_are_found_by_name(ray_head: LocalRay) -> None:
 
 
 @pytest.mark.ray
+def test_the_sockets_of_its_dashboard_lie_in_its_own_directory(ray_head: LocalRay) -> None:
+    assert list(ray_head.session_dir.parent.glob("tmp/pymp-*"))
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_all_of_it_ends_with_a_parent_that_ends_while_it_starts(
     ray_head: LocalRay, number: signal.Signals
