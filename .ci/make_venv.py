@@ -1,7 +1,8 @@
 """Make a virtual environment with pip: `python3 make_venv.py DIRECTORY`.
 
-Debian's python3 comes without `ensurepip` (that is in python3-venv, which needs root). There pip's
-own wheel is taken from the package index (`PIP_INDEX_URL`, else PyPI) and installs itself.
+Debian's python3 comes without `ensurepip`, which is in python3-venv. Where root may, that is
+installed; where `PIP_INDEX_URL` names a package index, pip's own wheel is taken from there instead,
+and installs itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,6 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urljoin
 
-INDEX = "https://pypi.org/simple"
 WHEEL = re.compile(
     r'href="([^"#]*/(pip-([0-9]+(?:\.[0-9]+)*)-py3-none-any\.whl))#sha256=([0-9a-f]{64})"'
 )
@@ -29,11 +30,26 @@ def make_venv(directory: Path) -> None:
     if importlib.util.find_spec("ensurepip") is not None:
         subprocess.run(venv, check=True)
         return
+    index = os.environ.get("PIP_INDEX_URL")
+    if not index:
+        _install_ensurepip()
+        subprocess.run(venv, check=True)
+        return
     subprocess.run([*venv, "--without-pip"], check=True)
     with tempfile.TemporaryDirectory() as place:
-        wheel = _download(os.environ.get("PIP_INDEX_URL") or INDEX, Path(place))
+        wheel = _download(index, Path(place))
         pip = [str(directory / "bin" / "python"), f"{wheel}/pip", "install", "--quiet"]
         subprocess.run([*pip, "--no-index", "--no-cache-dir", str(wheel)], check=True)
+
+
+def _install_ensurepip() -> None:
+    """With Debian's tools, as root or by a sudo that asks for no password."""
+    apt = ["apt-get", "install", "--quiet", "--yes", "python3-venv"]
+    if shutil.which("apt-get") is None:
+        raise LookupError("this Python has no ensurepip")
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    subprocess.run([*as_root, "apt-get", "update", "--quiet"], check=True)
+    subprocess.run([*as_root, *apt], check=True)
 
 
 def _download(index: str, place: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from broker.demo.counting import Tally
@@ -14,7 +15,7 @@ _GLANCE_S: Final = 0.1
 _GLANCE_MS: Final = 100
 
 
-class Listener:
+class Listener(ABC):
     """Listens from `start` on, which returns once it is subscribed, until `stop` (idempotent)."""
 
     name = ""
@@ -47,8 +48,9 @@ class Listener:
         except Exception as error:  # shown with the counts, which do not agree then
             self.problem = f"{type(error).__name__}: {error}"
 
+    @abstractmethod
     def _listen(self) -> None:
-        raise NotImplementedError
+        """Until it is to stop: take what comes."""
 
 
 class ZeromqListener(Listener):
