@@ -32,7 +32,7 @@ class Lane:
     def __init__(self, epoch: str, start: int, budget: Budget, stats: Stats) -> None:
         self.epoch = epoch
         self.expected = start
-        self.target = start  # the highest position anyone told of
+        self.target = 0  # the highest position anyone told of; `start` may be beyond it
         self._start = start
         self._budget = budget
         self._stats = stats
@@ -40,6 +40,11 @@ class Lane:
         self._order = 0
         self._gaps: list[Frame] = []  # what brokers could not send, until a journal is asked
         self._open_line: str | None = None  # the text of line expected-1 while it has no end
+
+    @property
+    def position(self) -> int:
+        """`expected`, or the end of what is known where `start` is beyond it."""
+        return min(self.expected, self.target)
 
     def accept(self, frame: Frame, size: int) -> list[Frame]:
         """A frame of any kind with lines or a position, from a broker or a journal."""
@@ -62,6 +67,7 @@ class Lane:
         """No journal has more: what lacks before line `upto` is delivered as gaps, with the reason
         a broker gave for it, else as `why` says."""
         frames: list[Frame] = []
+        self.target = max(self.target, upto)
         while self.expected < upto:
             edge = min(upto, self._waiting[0].first) if self._waiting else upto
             for gap in self._gap_frames(self.expected, edge, why):
@@ -70,7 +76,6 @@ class Lane:
                 self._stats.missing += gap.next - gap.first
             self.expected, self._open_line = edge, None
             frames += self._drain()
-        self.target = max(self.target, self.expected)
         return frames
 
     def release(self) -> None:
@@ -81,7 +86,8 @@ class Lane:
     def _take(self, frame: Frame) -> list[Frame]:
         """A frame that begins at or before `expected`."""
         if frame.kind != "log":
-            return [frame] if frame.first >= self._start else []
+            last_word = frame.kind == "end" and frame.next == self.target
+            return [frame] if frame.first >= self._start or last_word else []
         last = self.expected - 1
         if self._open_line is not None and frame.first <= last < frame.next:
             text = frame.lines[last - frame.first]

@@ -50,8 +50,14 @@ class JournalClient:
         self._response: urllib3.BaseHTTPResponse | None = None
 
     def jobs(self) -> JobList:
-        """The streams that the broker follows."""
-        response = self._get("/v1/jobs", {}, "application/json")
+        """The streams that the broker follows. 404 where something else answers at the address."""
+        try:
+            response = self._get("/v1/jobs", {}, "application/json")
+        except ClientError as error:
+            if error.status != 404:
+                raise
+            said = f"{self.base} is no raytap (it answered 404 to /v1/jobs)"
+            raise ClientError(404, said) from None
         try:
             body = b"".join(self._chunks(response))
             return msgspec.json.decode(body, type=JobList)

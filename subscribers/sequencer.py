@@ -35,7 +35,8 @@ class Sequencer:
     """The positions in one stream, one for each epoch.
 
     `start`: "live" begins at the first position anyone tells, "begin" at line 0, N at line N, -N
-    that many lines before the first position told. Every later epoch is begun at line 0.
+    that many lines before the first position told. Every later epoch is begun at line 0. An `end`
+    is delivered also where line N is beyond it.
     """
 
     def __init__(self, stream: Stream, start: Start, budget: Budget, stats: Stats) -> None:
@@ -57,7 +58,7 @@ class Sequencer:
             lane.target = max(lane.target, frame.first)
             if frame.state == "ended" and not self._has_end(frame):
                 self._unended[frame.epoch] = frame
-                self._open.setdefault(frame.epoch, lane.expected)
+                self._open.setdefault(frame.epoch, lane.position)
             return []
         return self._once(lane.accept(frame, size))
 
@@ -65,7 +66,6 @@ class Sequencer:
         """The journals were asked and have no more of the lines before `upto`. `why` is the gap
         frame to deliver for those that no broker gave a reason for."""
         lane = self._lane(epoch, upto)
-        lane.target = max(lane.target, upto)
         return self._once(lane.settle(upto, why))
 
     def questions(self) -> list[Question]:
@@ -75,7 +75,7 @@ class Sequencer:
             if (hole := lane.missing()) is not None:
                 asked.append(Question(self.stream, epoch, *hole))
             elif epoch in self._open:
-                first = max(self._open[epoch], lane.expected)
+                first = max(self._open[epoch], lane.position)
                 asked.append(Question(self.stream, epoch, first, None))
         return asked
 
@@ -84,6 +84,8 @@ class Sequencer:
         longer have is made up from the heartbeat that told of it."""
         self._open.pop(question.epoch, None)
         hint = self._unended.pop(question.epoch, None)
+        if hint is None and question.first > 0 and not any(self._lanes):
+            self._open[question.epoch] = 0  # the log may end before that line
         if hint is None or self._has_end(hint):
             return []
         end = replace(hint, kind="end", state="", http="", next=hint.first)
@@ -99,7 +101,7 @@ class Sequencer:
         """Whether the newest epoch's last word was its `end`."""
         newest = next(reversed(self._lanes), "")
         end = self._ended.get(newest)
-        return end is not None and end.next >= self._lanes[newest].expected
+        return end is not None and end.next >= self._lanes[newest].position
 
     def release(self) -> None:
         """Hand back the memory of what waits; the sequencer is done with."""

@@ -15,6 +15,7 @@ import pytest
 from broker import cli
 from broker.frame import Frame, replace
 from broker.topic import Stream
+from subscribers.tail.follow import Jobs
 from subscribers.tail.printer import RawPrinter, TextPrinter, describe
 from tests.support.fake_broker import FakeBroker
 from tests.support.journal_records import (
@@ -26,6 +27,7 @@ from tests.support.journal_records import (
     point_frame,
     text,
 )
+from tests.support.little_http import LittleHttp, Reply
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
@@ -140,6 +142,40 @@ def test_a_line_number_is_where_it_begins(
     assert capfd.readouterr().out.splitlines() == [text(n) for n in (17, 18, 19, 18, 19)]
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (ended("SUCCEEDED", 10), 0),
+        (ended("FAILED", 10), 10),
+        (ended("STOPPED", 10), 11),
+        (ended("LOST", 10, complete=False), 1),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--no-follow",)])
+def test_a_line_number_beyond_the_end_of_a_job_that_is_over_brings_its_end(
+    broker: FakeBroker,
+    capfd: pytest.CaptureFixture[str],
+    end: Frame,
+    status: int,
+    options: tuple[str, ...],
+) -> None:
+    broker.publish(log_frame(0, 10), end, live=False)
+    assert tail(broker, STREAM.job, "--from", "11", *options) == status
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == "[raytap] job-1: the log has 10 lines"
+    assert f"ended: {end.status}, 10 lines" in err
+
+
+def test_a_line_number_beyond_what_a_running_job_has_printed_is_said(
+    broker: FakeBroker, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broker.publish(log_frame(0, 10), live=False)
+    assert tail(broker, STREAM.job, "--from", "11", "--no-follow") == 0
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "[raytap] job-1: the log has 10 lines so far\n")
+
+
 def test_an_unknown_job_is_refused(broker: FakeBroker, capfd: pytest.CaptureFixture[str]) -> None:
     assert tail(broker, "nope") == 4
     assert "raytap jobs" in capfd.readouterr().err
@@ -156,7 +192,21 @@ def test_an_unknown_job_can_be_waited_for(
     writer.start()
     assert tail(broker, STREAM.job, "--wait") == 0
     writer.join()
-    assert len(capfd.readouterr().out.splitlines()) == 20
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 20
+    assert err.count(f"[raytap] waiting for {STREAM.job}\n") == 1
+
+
+def test_what_a_glob_waits_for_is_said_unless_a_job_is_going_on(broker: FakeBroker) -> None:
+    def awaited(pattern: str) -> list[str]:
+        return Jobs([pattern], [broker.http], wait=False).awaited
+
+    broker.publish(log_frame(0, 10), live=False)
+    assert awaited("job*") == []
+    assert awaited("zz*") == ["zz*"]
+    broker.publish(ended("SUCCEEDED", 10), live=False)
+    assert awaited("job*") == ["job*"]
+    assert awaited("job-1") == []
 
 
 def test_where_nothing_answers_it_says_what_to_check(
@@ -166,8 +216,51 @@ def test_where_nothing_answers_it_says_what_to_check(
     http, bus = free_port(), free_port()
     places = ["--zeromq", f"tcp://127.0.0.1:{bus}", "--broker", f"http://127.0.0.1:{http}"]
     assert cli.run(["tail", "job-1", *places]) == 3
-    assert "Is `raytap serve` running?" in capfd.readouterr().err
+    (said,) = capfd.readouterr().err.splitlines()
+    assert said.count("cannot connect") == 1
+    assert said.endswith("Is `raytap serve` running?")
     assert cli.run(["tail", "job-1", "--no-follow", *places]) == 3
+
+
+def test_where_only_the_bus_answers_it_says_once_that_earlier_lines_lack(
+    broker: FakeBroker, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broker.http_down = True
+
+    def finish() -> None:
+        wait_until(lambda: broker.joins)
+        broker.publish(log_frame(0, 20), ended("SUCCEEDED"))
+
+    writer = threading.Thread(target=finish)
+    writer.start()
+    assert tail(broker, STREAM.job) == 0
+    writer.join()
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 20
+    assert err.count("lines that were printed before can't be had") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--no-follow",), ("--wait",)])
+def test_an_address_of_something_else_is_refused_in_one_line(
+    broker: FakeBroker, capfd: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    with LittleHttp(lambda path, headers: Reply(404, b"404: Not Found")) as other:
+        places = ["--zeromq", broker.endpoint, "--broker", other.url]
+        assert cli.run(["tail", STREAM.job, *places, *options]) == 3
+    said = f"raytap: {other.url} is no raytap (it answered 404 to /v1/jobs)\n"
+    assert capfd.readouterr().err == said
+
+
+def test_its_help_is_at_most_80_columns_wide_and_explains_each_output(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.run(["tail", "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    words = " ".join(shown.split())
+    for said in ("text (the default) makes", "json is", "raw keeps", "Exit status: 0, 2 wrong"):
+        assert said in words
 
 
 @pytest.mark.parametrize(

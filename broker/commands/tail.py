@@ -41,7 +41,15 @@ class StartType(click.ParamType[Any]):
 @click.option("--zeromq", multiple=True, metavar="ENDPOINT", help=f"The broker's. [{ZEROMQ}]")
 @click.option("--redis", metavar="URL", help="Listen on this Redis instead of ZeroMQ.")
 @click.option("--broker", "brokers", multiple=True, metavar="URL", help=f"Its HTTP API. [{BROKER}]")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "raw"]), default="text")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "raw"]),
+    default="text",
+    help="text (the default) makes control characters visible and, on a terminal, leaves out the "
+    "empty line before a progress bar. json is an object for each line, gap and end. raw keeps "
+    "every line as it is, with control characters made visible on a terminal only.",
+)
 @click.option(
     "--from",
     "start",
@@ -65,7 +73,6 @@ def command(
     JOB is a glob of [CLUSTER/]JOB; with one that is no plain id it goes on until it is
     interrupted. What is not a line (a gap, an end) goes to standard error.
 
-    \b
     Exit status: 0, 2 wrong usage, 3 unreachable, 4 unknown job; of one job: 10 it failed,
     11 it was stopped, 1 its log may be incomplete.
     """
@@ -80,14 +87,16 @@ def command(
     if start is None:
         start = "live" if wanted.globs else "begin"
     printer = _printer(output, prefixed=len(wanted.patterns) > 1 or bool(wanted.globs))
+    if isinstance(start, int):
+        for view in wanted.shorter_than(start):
+            so_far = "" if view.state == "ended" else " so far"
+            _note(f"{view.job}: the log has {view.next} lines{so_far}")
     try:
         if no_follow:
             if wanted.unreachable and not wanted.views:
                 raise ClientError(503, f"{wanted.unreachable}; is `raytap serve` running?")
             line = {"begin": 0, "live": None}[start] if isinstance(start, str) else start
             return _verdict(wanted.plain, list(print_once(wanted, line, printer).values()))
-        if wanted.unreachable:
-            _note(f"lines that were printed before can't be had: {wanted.unreachable}")
         from subscribers import Subscription
 
         with Subscription(

@@ -21,7 +21,8 @@ _GLANCE_S: Final = 0.5
 
 class Jobs:
     """The patterns of one `tail`, resolved by what the brokers list. `unreachable` says why no
-    list is there. Raises `ClientError` 404 for a job that is not listed, unless `wait`."""
+    list is there. Raises `ClientError` 404 for a job that is not listed, unless `wait`, and 503
+    for an address where something else than a broker answers."""
 
     def __init__(self, patterns: Sequence[str], brokers: Sequence[str], *, wait: bool) -> None:
         self.views: dict[Stream, JobView] = {}
@@ -36,6 +37,8 @@ class Jobs:
                         self.views[stream] = view
                         self._listed_by[stream] = base
             except ClientError as error:
+                if error.status == 404:
+                    raise ClientError(503, error.message) from None
                 self.unreachable = error.message
             finally:
                 client.close()
@@ -61,6 +64,21 @@ class Jobs:
     def streams(self) -> list[Stream]:
         """The listed streams that are wanted."""
         return [s for s in self.views if any(matches(pattern, s) for pattern in self.patterns)]
+
+    @property
+    def awaited(self) -> list[str]:
+        """The patterns that will bring nothing until a job comes."""
+        over = ("ended", "skipped")
+        going_on = [stream for stream, view in self.views.items() if view.state not in over]
+        return [
+            *(job for job in self.plain if not any(matches(job, s) for s in self.views)),
+            *(glob for glob in self.globs if not any(matches(glob, s) for s in going_on)),
+        ]
+
+    def shorter_than(self, line: int) -> list[JobView]:
+        """The jobs named in full whose logs do not reach to a line."""
+        views = [self.views[stream] for stream in self.streams() if str(stream) in self.plain]
+        return [view for view in views if view.next < line and view.state != "skipped"]
 
     def is_final(self, end: Frame) -> bool:
         """Whether an `end` is the job's last one, and not that of an earlier run."""
@@ -99,7 +117,10 @@ def follow(
     was_connected, lost = False, ""
     while jobs.globs or not all(any(matches(p, s) for s in ends) for p in jobs.plain):
         frame = frames.receive(_GLANCE_S)
-        was_connected |= frames.connected
+        if frames.connected and not was_connected:
+            was_connected = True
+            if said := _what_lacks(jobs):
+                note(said)
         if frame is None and not was_connected and time.monotonic() > patience:
             raise ClientError(503, _unreachable(frames, jobs))
         if frames.connected is False and was_connected and frames.problem != lost:
@@ -130,16 +151,33 @@ def print_once(jobs: Jobs, start: int | None, printer: Printer) -> dict[Stream, 
         view = jobs.views[stream]
         if view.state == "skipped":
             continue
-        first = view.next if start is None else start if start >= 0 else max(0, view.next + start)
-        for frame in jobs.replay(stream, first):
+        for frame in jobs.replay(stream, _first_line(view, start)):
             printer.show(frame)
             if frame.kind == "end" and jobs.is_final(frame):
                 ends[stream] = frame
     return ends
 
 
-def _unreachable(frames: Subscription, jobs: Jobs) -> str:
-    problem = frames.problem or "no connection"
+def _first_line(view: JobView, start: int | None) -> int:
+    if start is None:
+        return view.next
+    if start < 0:
+        return max(0, view.next + start)
+    return min(start, view.next) if view.state == "ended" else start
+
+
+def _what_lacks(jobs: Jobs) -> str:
+    """Why lines may not come at once, though there is a connection; empty where they may."""
     if jobs.unreachable:
-        return f"nothing answers: {problem}; {jobs.unreachable}. Is `raytap serve` running?"
+        return f"lines that were printed before can't be had: {jobs.unreachable}"
+    if jobs.awaited:
+        return f"waiting for {', '.join(jobs.awaited)}"
+    return ""
+
+
+def _unreachable(frames: Subscription, jobs: Jobs) -> str:
+    if jobs.unreachable:  # often the transport's problem too
+        problems = dict.fromkeys(filter(None, (frames.problem, jobs.unreachable)))
+        return f"nothing answers: {'; '.join(problems)}. Is `raytap serve` running?"
+    problem = frames.problem or "no connection"
     return f"{problem}, though the broker's HTTP API answers: is this the address it publishes on?"

@@ -192,6 +192,27 @@ def test_a_job_that_is_over_yields_its_end(broker: FakeBroker) -> None:
         assert frames.receive(0.3) is None
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_job_that_is_over_yields_its_end_where_the_start_is_beyond_it(
+    broker: FakeBroker, listed: bool
+) -> None:
+    broker.publish(*logs(0, 100), point_frame("end", 100), live=False)
+    if not listed:
+        broker.views.clear()
+    with subscription(broker, start=500) as frames:
+        (end,) = until(frames, is_end)
+        assert (end.first, end.status, end.complete) == (100, "SUCCEEDED", True)
+        assert frames.receive(0.3) is None
+
+
+def test_a_running_job_yields_its_end_where_the_start_is_beyond_it(broker: FakeBroker) -> None:
+    broker.publish(*logs(0, 10), live=False)
+    with subscription(broker, start=500) as frames:
+        joined(broker)
+        broker.publish(*logs(10, 50), point_frame("end", 50))
+        assert [frame.kind for frame in until(frames, is_end)] == ["end"]
+
+
 def test_a_lost_end_is_found(broker: FakeBroker) -> None:
     with subscription(broker, start="begin", heartbeat_interval=0.2) as frames:
         joined(broker)

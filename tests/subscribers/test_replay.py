@@ -74,6 +74,15 @@ def test_nobody_there_is_503() -> None:
     assert caught.value.status == 503
 
 
+def test_something_else_at_the_address_is_said_to_be_no_raytap() -> None:
+    with LittleHttp(lambda path, headers: Reply(404, b"404: Not Found")) as server:
+        client = JournalClient(server.url)
+        with pytest.raises(ClientError, match="is no raytap") as caught:
+            client.jobs()
+        client.close()
+    assert caught.value.status == 404
+
+
 def test_a_frame_of_another_version_is_refused() -> None:
     body = msgpack.packb({"v": 2})
     with LittleHttp(lambda path, headers: Reply(200, body)) as server:

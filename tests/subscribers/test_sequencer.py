@@ -103,6 +103,40 @@ def test_a_line_number_is_where_it_starts() -> None:
     assert streams.feed(log_frame(0, 40), SIZE) == []
 
 
+def test_an_end_before_the_line_where_it_starts_is_delivered_and_lines_are_not() -> None:
+    streams = sequencer(15)
+    streams.feed(heartbeat(10))
+    assert spans(streams.feed(point_frame("end", 10))) == [("end", 10, 10)]
+    assert streams.ended
+    assert spans(streams.feed(log_frame(10, 20), SIZE)) == [("log", 15, 20)]
+    assert not streams.ended
+
+
+def test_a_job_that_was_over_before_the_line_where_it_starts_is_asked_for_its_end() -> None:
+    streams = sequencer(15)
+    streams.feed(heartbeat(10, state="ended", status="FAILED"))
+    (question,) = streams.questions()
+    assert question == Question(STREAM, EPOCH, 10, None)
+    (end,) = streams.answered(question)  # no journal had it
+    assert (end.kind, end.status, end.first) == ("end", "FAILED", 10)
+
+
+def test_an_earlier_end_that_comes_again_is_not_delivered() -> None:
+    streams = sequencer("live")
+    streams.feed(heartbeat(100))
+    assert streams.feed(point_frame("end", 50)) == []
+
+
+def test_a_log_nobody_tells_of_is_asked_for_whole_once_where_it_has_no_such_line() -> None:
+    streams = sequencer(15)
+    streams.ask_from_start()
+    for first in (15, 0):
+        (question,) = streams.questions()
+        assert question == Question(STREAM, "", first, None)
+        assert streams.answered(question) == []
+    assert streams.questions() == []
+
+
 def test_a_job_without_lines_yet_is_live_from_its_first_line() -> None:
     streams = sequencer("live")
     streams.feed(heartbeat(0, epoch=""))
