@@ -75,6 +75,8 @@ def decode(payload: bytes) -> Frame:
         raise FrameError(
             f"bad frame: {len(frame.lines)} lines for [{frame.first}, {frame.next})", payload
         )
+    if frame.cr and not (min(frame.cr) >= 0 and max(frame.cr) < len(frame.lines)):
+        raise FrameError(f"bad frame: cr of lines that it has not ({len(frame.lines)})", payload)
     return frame
 
 

@@ -94,6 +94,7 @@ class Poller:
     def _agent_failed(self, agent: str, error: ClientError, answered: bool, now: float) -> None:
         if answered:
             self._context.agents.answered(agent, now)  # an answer cut short is one
+            self._refusals = 0
         elif isinstance(error, Unreachable):
             self._context.agents.unreachable(agent, now)
         elif error.status != 429:

@@ -135,7 +135,7 @@ def _check_length(response: urllib3.BaseHTTPResponse, url: str) -> None:
     if "chunked" in headers.get("Transfer-Encoding", ""):
         return
     if not headers.get("Content-Length", "").isdigit():
-        raise ClientError(503, f"{host_of(url)} closed the connection early")
+        raise Unreachable(503, f"{host_of(url)} closed the connection early")
 
 
 def pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
