@@ -15,6 +15,7 @@ from broker.sources.source import LogMissing
 from broker.topic import Stream
 
 REFUSALS: Final = 3  # answers that are no log, until the agent is no longer asked for this job's
+BACK_SECONDS: Final = 300.0
 ELSEWHERE_SECONDS: Final = 5.0  # how often a log that the agent has not is looked for elsewhere
 STATE_FILE_SHARE: Final = 10.0  # a whole-file read is followed by a pause ten times its length
 
@@ -43,9 +44,13 @@ class Poller:
         self._standing = standing
         self._look_at = 0.0
         self._refusals = 0
+        self._back_at = 0.0  # when an agent that was left for the dashboard is asked again
 
     def wait(self, now: float) -> float:
         """Take one request from the agent's budget; 0.0, or the seconds until there is one."""
+        if self._choice.elsewhere and now >= self._back_at:
+            self._choice.elsewhere = False
+            self._refusals = REFUSALS - 1  # one more of them is enough
         agent = self._choice.agent_base()
         if not agent:
             return 0.0
@@ -99,7 +104,8 @@ class Poller:
             self._context.agents.unreachable(agent, now)
         elif error.status != 429:
             self._refusals += 1
-            self._choice.elsewhere = self._refusals >= REFUSALS
+            if self._refusals >= REFUSALS:
+                self._leave_agent(now)
 
     def _found_elsewhere(self, over: bool, now: float) -> bool:
         """Whether Ray has a log that the agent has not: with `agent_host`, or a proxy before the
@@ -114,9 +120,14 @@ class Poller:
             if error.status in (404, 500):
                 return False  # there is none yet: Ray answers 500 for that, as for everything
             raise
-        self._choice.elsewhere = taken > 0 or bool(source.size)
-        if self._choice.elsewhere:
-            events.warning(
-                "agent_has_no_log", job=str(self._stream), effect="read through the dashboard"
-            )
-        return self._choice.elsewhere
+        if not taken and not source.size:
+            return False
+        self._leave_agent(now)
+        return True
+
+    def _leave_agent(self, now: float) -> None:
+        self._choice.elsewhere = True
+        self._back_at = now + BACK_SECONDS
+        events.warning(
+            "agent_has_no_log", job=str(self._stream), effect="read through the dashboard"
+        )
