@@ -114,8 +114,9 @@ def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, floa
         proxy = FaultProxy(host, int(port))
         proxy.port = gate
         proxy.start()
-        while not proxy.connections:
-            time.sleep(0.001)
+        deadline = time.time() + 10
+        while not proxy.connections and time.time() < deadline:
+            time.sleep(0.001)  # the daemon's first request to Ray is where the time begins
         start = time.time()
         try:
             results = [

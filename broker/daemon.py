@@ -174,6 +174,8 @@ class Daemon:
         if cluster:
             cluster.forget(stream.job)
         self._pulse.forget(stream)
+        for outbox in self._outboxes:
+            outbox.forget(stream)
         events.info("job_forgotten", job=str(stream), frames=frames)
         return frames
 
