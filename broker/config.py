@@ -21,6 +21,7 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 Protocol = Literal["auto", "http", "websocket"]
 Follow = Literal["running", "all"]
 OnLimit = Literal["block", "drop", "stop"]
+Action = Literal["read", "admin"]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +142,76 @@ class JournalConfig(Section, frozen=True):
     max_age: Annotated[float, seconds(3660 * 86400)] = 7 * 86400.0
 
 
+class TokenConfig(Section, frozen=True):
+    """Who holds this token may do this. `raytap token new` makes one."""
+
+    secret: ClassVar[frozenset[str]] = frozenset({"hash"})
+
+    hash: str = ""  # what `raytap token new` prints; never the token
+    clusters: list[str] = msgspec.field(default_factory=lambda: ["*"])  # globs
+    jobs: list[str] = msgspec.field(default_factory=lambda: ["*"])  # globs of [cluster/]job
+    actions: list[Action] = msgspec.field(default_factory=lambda: ["read"])
+
+
+class JwtConfig(Section, frozen=True):
+    """JSON Web Tokens of an identity provider; off where there is no key file."""
+
+    algorithm: Literal["HS256", "RS256", "ES256"] = "RS256"
+    key_file: str = ""  # the secret (HS256), or the public key (PEM)
+    issuer: str = ""  # where given, `iss` must be it
+    audience: str = ""  # where given, `aud` must hold it
+    leeway: Annotated[float, seconds(300, at_least=0)] = 10.0  # between the clocks
+
+
+class AccessConfig(Section, frozen=True):
+    """Who may read which jobs over HTTP. Without any token or key, everyone who reaches it may."""
+
+    token: dict[str, TokenConfig] = {}
+    jwt: JwtConfig = JwtConfig()
+
+    @property
+    def required(self) -> bool:
+        """Whether a request needs a token."""
+        return bool(self.token or self.jwt.key_file)
+
+
+class UpstreamConfig(Section, frozen=True):
+    """Which brokers a subscriber process follows; by default the daemon of the same file."""
+
+    zeromq: list[str] = []  # endpoints; empty: where [publish.zeromq] binds
+    redis: str = ""  # subscribe on this Redis instead
+    brokers: list[str] = []  # HTTP base addresses; empty: where [http] binds
+    token_file: str = ""  # the token for their HTTP APIs
+    token_env: str = ""  # the name of the variable that holds it, never the token
+
+
+class DashboardConfig(Section, frozen=True):
+    """`raytap dashboard`: the page and the gateway."""
+
+    enabled: bool = False  # as a supervised child of `raytap serve`
+    bind: str = "127.0.0.1:8271"
+    insecure: bool = False  # bind beyond loopback without permissions
+    upstream: UpstreamConfig = UpstreamConfig()
+    cors_origins: list[str] = []  # pages of other origins that may ask
+    client_buffer: Annotated[int, size(64 * 1024, 1024 * MIB)] = MIB  # for each SSE client
+    on_slow: Literal["skip", "disconnect"] = "skip"  # when that buffer is full
+    max_clients: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000  # SSE clients at once
+    session: Annotated[float, seconds(30 * 86400)] = 12 * 3600.0  # a browser's sign-in
+    stats_redis: str = ""  # raytap:stats:… go there; empty: where [publish.redis] goes
+
+
+class AlertsConfig(Section, frozen=True):
+    """`raytap alerts`: rules on lines and on the jobs' life."""
+
+    enabled: bool = False  # as a supervised child of `raytap serve`
+    bind: str = "127.0.0.1:8272"
+    insecure: bool = False  # bind beyond loopback without permissions
+    upstream: UpstreamConfig = UpstreamConfig()
+    rules: list[str] = []  # files with [[alert]] and [[receiver]]; relative to this one
+    dashboard: str = ""  # its base address, for links; empty: where [dashboard] binds
+    history: Annotated[float, seconds(3660 * 86400)] = 30 * 86400.0  # resolved alerts are kept
+
+
 class LogConfig(Section, frozen=True):
     """The daemon's own log, on stderr."""
 
@@ -158,4 +229,7 @@ class Config(Section, frozen=True):
     publish: PublishConfig = PublishConfig()
     http: HttpConfig = HttpConfig()
     journal: JournalConfig = JournalConfig()
+    access: AccessConfig = AccessConfig()
+    dashboard: DashboardConfig = DashboardConfig()
+    alerts: AlertsConfig = AlertsConfig()
     log: LogConfig = LogConfig()

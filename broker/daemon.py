@@ -17,7 +17,6 @@ from broker.config import ClusterConfig, Config
 from broker.errors import ClientError, JournalError
 from broker.events import get_logger
 from broker.http.app import create_app
-from broker.http.server import HttpServer
 from broker.ingest.agents import Agents
 from broker.ingest.cluster import ClusterIngest
 from broker.ingest.context import Context
@@ -40,6 +39,7 @@ from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayApi
 from broker.state_dir import StateDir
 from broker.topic import Stream
+from broker.web.server import HttpServer
 
 RECONNECT_SECONDS: Final = 1.0  # after a restart: subscribers connect again before frames go out
 STOP_SECONDS: Final = 3.5  # of the five that a stop may take; each step has its least on top

@@ -13,13 +13,13 @@ from broker import cli
 from broker.exit_status import ExitStatus
 from broker.frame import decode
 from broker.http.app import create_app
-from broker.http.server import HttpServer
 from broker.jobview import JobView
 from broker.journal import Record
 from broker.journal.sqlite import SqliteJournal
 from broker.metrics import Metrics
 from broker.state_dir import StateDir
 from broker.topic import Stream
+from broker.web.server import HttpServer
 from subscribers.replay import split
 from tests.http.conftest import FakeStatus
 from tests.support.journal_records import (

@@ -24,13 +24,15 @@ PURE = {
         *("addresses", "ansi", "checkpoint", "config", "error_message", "errors", "frame"),
         *("frame_queue", "hold_back", "jobview", "journal", "limits", "lines", "pipeline"),
         *("plain_text", "private_key", "publisher", "redact", "rules", "topic", "units"),
-        *("screen", "validate", "http.query", "http.render"),
+        *("screen", "validate", "web.query", "web.render"),
         *("ingest.cursor", "ingest.framer", "ingest.rate", "ingest.valve"),
         *("journal.eviction", "journal.ledger", "journal.payload", "journal.replay"),
     )
 } | {f"subscribers.{name}" for name in ("lane", "selection", "sequencer", "stats", "survey_clock")}
 # Draws random numbers and, for an HTTP date, takes a clock as a default: both can be injected.
 HANDED_OUT = PURE | {"broker.backoff"}
+# What every process of ours is made of, whether it is a broker or a subscriber: it knows neither.
+SHARED = ("broker.web", "broker.access", "broker.events")
 PROCESSES = ("broker.cli", "broker.commands", "broker.demo.run_serve")  # begin in these
 IMPURE = {
     *("asyncio", "concurrent", "http", "multiprocessing", "os", "pathlib", "select", "selectors"),
@@ -95,11 +97,26 @@ def top(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_publishers_and_subscribers_import_nothing_of_the_broker_but_what_is_pure() -> None:
+def test_publishers_and_subscribers_import_nothing_of_the_broker_but_what_is_handed_out() -> None:
     wrong = [
         (importer, imported)
         for importer, imported, _ in imports()
-        if top(importer) != "broker" and top(imported) == "broker" and imported not in HANDED_OUT
+        if top(importer) != "broker"
+        and top(imported) == "broker"
+        and imported not in HANDED_OUT
+        and not imported.startswith(SHARED)
+    ]
+    assert wrong == []
+
+
+def test_what_all_processes_share_knows_neither_the_daemon_nor_a_subscriber() -> None:
+    wrong = [
+        (importer, imported)
+        for importer, imported, _ in imports()
+        if importer.startswith(SHARED)
+        and top(imported) in PACKAGES
+        and imported not in HANDED_OUT
+        and not imported.startswith(SHARED)
     ]
     assert wrong == []
 

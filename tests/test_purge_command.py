@@ -15,12 +15,12 @@ from broker.daemon import Daemon
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus
 from broker.http.app import create_app
-from broker.http.server import HttpServer
 from broker.journal.sqlite import SqliteJournal
 from broker.metrics import Metrics
 from broker.settings import resolve
 from broker.state_dir import StateDir
 from broker.topic import Stream
+from broker.web.server import HttpServer
 from tests.http.conftest import STREAM, FakeStatus, log
 from tests.support.journal_records import OTHER, log_records
 from tests.support.journal_records import STREAM as JOB

@@ -15,10 +15,10 @@ import msgspec
 from broker.commands.options import configuration
 from broker.config import Config
 from broker.frame import Frame
-from broker.http.render import as_text
 from broker.lines import Chunk, LineAssembler
 from broker.pipeline import Pipeline
 from broker.redact import make_redactor
+from broker.web.render import as_text
 
 READ_BYTES: Final = 1 << 18
 

@@ -120,7 +120,7 @@ def _printer(output: str, *, prefixed: bool) -> Printer:
     out = sys.stdout.buffer
     terminal = sys.stdout.isatty()
     if output == "json":
-        from broker.http.render import as_ndjson
+        from broker.web.render import as_ndjson
 
         return JsonPrinter(out, as_ndjson)
     if output == "raw":

@@ -16,20 +16,20 @@ from starlette.routing import Route
 
 from broker.addresses import host_port, is_loopback
 from broker.errors import ClientError
-from broker.http.errors import (
+from broker.http.log_route import LogRoute
+from broker.http.status import Status
+from broker.jobview import JobList
+from broker.metrics import Metrics
+from broker.topic import Stream, matches
+from broker.web.errors import (
     RETRY_AFTER_S,
     JsonResponse,
     error_response,
     on_client_error,
     on_route_error,
 )
-from broker.http.guard import Guard
-from broker.http.log_route import LogRoute
-from broker.http.query import query_values, stream_of
-from broker.http.status import Status
-from broker.jobview import JobList
-from broker.metrics import Metrics
-from broker.topic import Stream, matches
+from broker.web.guard import Guard
+from broker.web.query import query_values, stream_of
 
 INDEX: Final = """\
 raytap: every Ray job's log, read once, for any number of subscribers

@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from broker.errors import ClientError
 from broker.events import get_logger
-from broker.http import query, render
 from broker.http.status import Status
 from broker.journal.replay import Replay
 from broker.metrics import Metrics
 from broker.topic import Stream
+from broker.web import query, render
 
 events: Final = get_logger("http")
 

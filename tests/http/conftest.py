@@ -11,13 +11,13 @@ import urllib3
 from broker.errors import ClientError
 from broker.frame import Frame, encode
 from broker.http.app import create_app
-from broker.http.server import HttpServer
 from broker.jobview import JobView
 from broker.journal import Journal, Record
 from broker.journal.memory import MemoryJournal
 from broker.journal.replay import Replay, replay
 from broker.metrics import Metrics
 from broker.topic import Stream
+from broker.web.server import HttpServer
 
 STREAM = Stream("default", "train-1")
 EPOCH = "5f2b8c0d91ae"

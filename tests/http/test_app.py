@@ -218,7 +218,7 @@ def test_an_unexpected_error_says_nothing_of_what_it_was(
         raise RuntimeError("password=hunter2")
 
     monkeypatch.setattr(status, "jobs", broken)
-    assert client.error("/v1/jobs") == (500, "internal error; the daemon's log says more")
+    assert client.error("/v1/jobs") == (500, "internal error; the log says more")
 
 
 def test_an_error_of_the_daemon_keeps_its_status_and_words(

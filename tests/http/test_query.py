@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.errors import ClientError
-from broker.http.query import (
+from broker.web.query import (
     MSGPACK,
     NDJSON,
     TEXT,

@@ -11,8 +11,8 @@ import urllib3
 
 from broker.errors import ClientError
 from broker.http.app import create_app
-from broker.http.server import HttpServer
 from broker.metrics import Metrics
+from broker.web.server import HttpServer
 from tests.http.conftest import FakeStatus
 from tests.http.test_log_route import LOG, MSGPACK, Endless
 from tests.support.wait import wait_until

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.addresses import is_loopback
 from broker.events import get_logger
-from broker.http.errors import error_response
+from broker.web.errors import error_response
 
 events: Final = get_logger("http")
 
@@ -58,7 +58,7 @@ class Guard:
         except Exception as error:
             events.exception("http_request_failed", error, route=self._route(scope))
             if not sent:  # else the server cuts the connection: the client sees a broken body
-                failure = error_response(500, "internal error; the daemon's log says more")
+                failure = error_response(500, "internal error; the log says more")
                 await failure(scope, receive, send_guarded)
         finally:
             self._requests.labels(self._route(scope), str(sent or _CLIENT_GONE)).inc()

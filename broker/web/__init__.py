@@ -1,0 +1,1 @@
+"""What every HTTP server of raytap is made of: it knows no daemon, and no subscriber."""
