@@ -3,6 +3,7 @@ and what the sequencers ask goes to the repairer. One thread; `now` is handed in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from broker.errors import ClientError, FrameError
@@ -41,6 +42,7 @@ class Merge:
         stats: Stats,
         repairer: Repairer,
         heartbeat_interval: float,
+        positions: Mapping[Stream, tuple[str, int]],
         *,
         learn_brokers: bool,
     ) -> None:
@@ -49,6 +51,7 @@ class Merge:
         self.unanswered = ""  # why a broker did not answer the last survey
         self._wanted = wanted
         self._start = start
+        self._positions = dict(positions)  # of streams that nobody has told of yet
         self._budget = budget
         self._stats = stats
         self._repairer = repairer
@@ -135,7 +138,13 @@ class Merge:
                 if view.state == "skipped" or stream not in self._wanted:
                     continue
                 new = stream not in self._streams
-                over = new and self._start == "live" and view.state == "ended" and view.status != ""
+                over = (
+                    new
+                    and self._start == "live"
+                    and stream not in self._positions
+                    and view.state == "ended"
+                    and view.status != ""
+                )
                 sequencer = self._stream(stream, now)
                 frames += sequencer.feed(_as_frame(view, over=over))
                 self._ask(sequencer)
@@ -143,8 +152,9 @@ class Merge:
         self.unanswered = next(iter(event.missing.values()), "")
         if not event.missing:
             self._surveyed = True
-            for stream in self._wanted.exact:
-                if stream not in self._streams and self._start != "live":
+            untold = [] if self._start == "live" else self._wanted.exact
+            for stream in [*untold, *self._positions]:
+                if stream not in self._streams:
                     sequencer = self._stream(stream, now)
                     sequencer.ask_from_start()
                     self._ask(sequencer)
@@ -168,7 +178,8 @@ class Merge:
                 del self._heard[oldest]
                 self._streams.pop(oldest).release()
             start = "begin" if self._surveyed and self._start == "live" else self._start
-            sequencer = Sequencer(stream, start, self._budget, self._stats)
+            at = self._positions.pop(stream, None)
+            sequencer = Sequencer(stream, start, self._budget, self._stats, at)
             self._streams[stream] = sequencer
         return sequencer
 

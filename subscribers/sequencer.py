@@ -36,10 +36,18 @@ class Sequencer:
 
     `start`: "live" begins at the first position anyone tells, "begin" at line 0, N at line N, -N
     that many lines before the first position told. Every later epoch is begun at line 0. An `end`
-    is delivered also where line N is beyond it.
+    is delivered also where line N is beyond it. `at`: an epoch and the line in it to go on from,
+    in place of `start`.
     """
 
-    def __init__(self, stream: Stream, start: Start, budget: Budget, stats: Stats) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        start: Start,
+        budget: Budget,
+        stats: Stats,
+        at: tuple[str, int] | None = None,
+    ) -> None:
         self.stream = stream
         self._start = start
         self._budget = budget
@@ -49,6 +57,8 @@ class Sequencer:
         self._ended: dict[str, Frame] = {}  # the last `end` delivered, by epoch
         self._unended: dict[str, Frame] = {}  # heartbeats that tell of an `end` that lacks
         self._open: dict[str, int] = {}  # epochs to ask for to their end, and the line from which
+        if at is not None:
+            self._lanes[at[0]] = Lane(*at, budget, stats)
 
     def feed(self, frame: Frame, size: int = 0) -> list[Frame]:
         """A frame of any kind from a broker or a journal (its gaps excepted: `settle`); `size` is
@@ -93,6 +103,8 @@ class Sequencer:
 
     def ask_from_start(self) -> None:
         """Nobody tells of this stream: a journal may know it all the same."""
+        for epoch, lane in self._lanes.items():  # where a position was given
+            self._open.setdefault(epoch, lane.expected)
         if not self._lanes and not (isinstance(self._start, int) and self._start < 0):
             self._open[self._lane("", 0).epoch] = self._start if isinstance(self._start, int) else 0
 

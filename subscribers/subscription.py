@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from broker.errors import ClientError
 from broker.frame import Frame
+from broker.topic import Stream, parse_topic
 from subscribers.inbox import Inbox
 from subscribers.merge import Merge
 from subscribers.repair import Repairer
@@ -34,7 +35,10 @@ class Subscription:
     several endpoints (several brokers of one cluster are a hot standby), or `redis`, a URL.
     `brokers`: HTTP base addresses of the journals; where none are given, those that the brokers'
     heartbeats tell. `start`: "live" (from the first position that is told), "begin", a line
-    number, or a negative number of lines before that position. `token` is sent to `brokers` only.
+    number, or a negative number of lines before that position. `positions` goes before `start`:
+    for `cluster/job`, the epoch and the line to go on from, as an earlier subscription reached
+    them (`frame.next`, or one less after a `partial` line: it may be amended); an `end` at that
+    very line comes again. `token` is sent to `brokers` only.
     `timeout`: seconds without a frame after which the iteration raises 408 (and may go on).
 
     Lines come once and in order within an epoch; those that cannot be had come as `gap` frames,
@@ -55,6 +59,7 @@ class Subscription:
         redis: str | None = None,
         brokers: str | Sequence[str] = (),
         start: Start = "live",
+        positions: Mapping[str, tuple[str, int]] | None = None,
         token: str | None = None,
         timeout: float | None = None,
         heartbeat_interval: float = 15.0,
@@ -64,6 +69,7 @@ class Subscription:
         if isinstance(start, bool) or not (start in ("live", "begin") or isinstance(start, int)):
             raise ClientError(400, f'start={start!r}: "live", "begin" or a line number')
         wanted = Selection(jobs)
+        reached = {_stream(name, wanted): at for name, at in (positions or {}).items()}
         bases = [JournalClient(base).base for base in _several(brokers)]
         transport = _transport(_several(zeromq), redis)
         self.stats = Stats()
@@ -80,6 +86,7 @@ class Subscription:
             self.stats,
             self._repairer,
             heartbeat_interval,
+            reached,
             learn_brokers=not bases,
         )
 
@@ -158,6 +165,13 @@ class Subscription:
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _stream(name: str, wanted: Selection) -> Stream:
+    stream = parse_topic(f"{name}/".encode())
+    if stream is None or stream not in wanted:
+        raise ClientError(400, f"positions: {name!r} is no CLUSTER/JOB that was subscribed to")
+    return stream
 
 
 def _transport(zeromq: tuple[str, ...], redis: str | None) -> Transport:

@@ -343,3 +343,30 @@ def test_a_bad_argument_is_refused_at_once(arguments: dict[str, object]) -> None
     with pytest.raises(ClientError) as caught:
         Subscription(**arguments)  # type: ignore[arg-type]
     assert caught.value.status == 400
+
+
+def test_from_positions_it_goes_on_where_an_earlier_one_stopped(broker: FakeBroker) -> None:
+    new = Stream("ray", "new-1")
+    broker.publish(*logs(0, 500), live=False)
+    reached = {str(STREAM): (EPOCH, 123)}
+    with subscription(broker, jobs="ray/*", positions=reached) as frames:
+        got = until(frames, reaches(500))
+        broker.publish(*logs(500, 510), *logs(0, 10, stream=new))
+        got += until(frames, lambda frame: frame.job == new.job)
+        assert numbers([frame for frame in got if frame.job == STREAM.job]) == [*range(123, 510)]
+
+
+def test_a_position_in_a_job_that_ended_meanwhile_gets_its_rest_and_its_end(
+    broker: FakeBroker,
+) -> None:
+    broker.publish(*logs(0, 100), point_frame("end", 100), live=False)
+    with subscription(broker, positions={str(STREAM): (EPOCH, 90)}) as frames:
+        got = until(frames, is_end)
+        assert numbers(got) == list(range(90, 100))
+
+
+def test_a_position_outside_of_what_is_subscribed_to_is_refused() -> None:
+    with pytest.raises(ClientError, match="positions: 'default/other'"):
+        Subscription(
+            "default/job", zeromq="tcp://127.0.0.1:1", positions={"default/other": ("", 0)}
+        )

@@ -226,3 +226,27 @@ def test_what_does_not_fit_while_it_waits_is_asked_for_later() -> None:
     upto = delivered[-1].next
     assert 10 < upto < 100
     assert streams.questions() == [Question(STREAM, EPOCH, upto, 100)]
+
+
+def at(line: int) -> Sequencer:
+    return Sequencer(STREAM, "live", Budget(1 << 20), Stats(), (EPOCH, line))
+
+
+def test_from_a_position_the_lines_since_then_are_asked_for() -> None:
+    streams = at(20)
+    assert streams.feed(log_frame(50, 60), SIZE) == []
+    assert streams.questions() == [Question(STREAM, EPOCH, 20, 50)]
+    assert spans(streams.feed(log_frame(0, 50), SIZE)) == [("log", 20, 50), ("log", 50, 60)]
+
+
+def test_from_a_position_in_a_file_that_was_replaced_its_rest_and_the_new_one_come() -> None:
+    streams = at(20)
+    (fresh,) = streams.feed(replace(log_frame(0, 5), epoch="other"), SIZE)
+    assert (fresh.epoch, fresh.first) == ("other", 0)
+    assert streams.questions() == [Question(STREAM, EPOCH, 20, None)]
+
+
+def test_a_position_that_nobody_tells_of_is_asked_for_to_its_end() -> None:
+    streams = at(20)
+    streams.ask_from_start()
+    assert streams.questions() == [Question(STREAM, EPOCH, 20, None)]
