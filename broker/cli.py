@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 import click
@@ -79,8 +79,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     A subcommand returns None or an `ExitStatus`, or calls `ctx.exit`.
     """
+    return reported(lambda: group.main(arguments, prog_name="raytap", standalone_mode=False))
+
+
+def reported(work: Callable[[], Any]) -> int:
+    """Do the work of a process: its exit status, and its error as one line on stderr."""
     try:
-        status: Any = group.main(arguments, prog_name="raytap", standalone_mode=False)
+        status = work()
     except click.ClickException as error:
         error.show()
         return error.exit_code

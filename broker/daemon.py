@@ -38,6 +38,7 @@ from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayApi
 from broker.state_dir import StateDir
+from broker.supervisor import Supervisor
 from broker.topic import Stream
 from broker.web.server import HttpServer
 
@@ -56,8 +57,10 @@ class Daemon:
         tokens: Mapping[str, str | None],
         publishers: Sequence[Publisher],
         version: str,
+        beside: Supervisor | None = None,
     ) -> None:
         self.config = config
+        self._beside = beside or Supervisor()
         self.metrics = Metrics(version)
         self._tokens = tokens
         self._stopping = threading.Event()
@@ -98,6 +101,7 @@ class Daemon:
         self._bus.start()
         for cluster in self._clusters.values():
             cluster.start()
+        self._beside.start()
         events.info("started", broker=self.broker, http=self.http, clusters=list(self._clusters))
 
     def stop(self) -> None:
@@ -107,6 +111,7 @@ class Daemon:
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
         events.info("stopping", broker=self.broker)
+        self._beside.ask_to_stop()
         for cluster in self._clusters.values():
             cluster.stop(_left(deadline, 1.5))
         self._bus.stop(_left(deadline, 1.0))
@@ -119,6 +124,7 @@ class Daemon:
             self._server.stop(max(0.5, _left(deadline, 1.0)))
         if self._writer:
             self._writer.close(max(0.5, _left(deadline, 1.0)))
+        self._beside.stop(_left(deadline, 2.0))
         for cluster in self._clusters.values():
             cluster.close()
         self._state.close()
@@ -148,7 +154,7 @@ class Daemon:
             for outbox in self._outboxes
             if not outbox.connected
         ]
-        return problems
+        return problems + self._beside.problems()
 
     def jobs(self) -> list[JobView]:
         return [
@@ -332,6 +338,8 @@ class Daemon:
             "publisher_bytes": self._by_transport(lambda outbox: outbox.published_bytes),
             "publisher_dropped_frames": self._by_transport(lambda outbox: outbox.dropped),
             "publisher_connected": self._by_transport(lambda outbox: outbox.connected),
+            "child_up": self._beside.up(),
+            "child_restarts": self._beside.restarts(),
         }
 
     def _by_transport(self, read: Callable[[Outbox], float]) -> dict[tuple[str, ...], float]:

@@ -30,6 +30,8 @@ Watched = Literal[
     "journal_bytes",
     "journal_frames",
     "journal_evicted_frames",
+    "child_up",
+    "child_restarts",
 ]
 Reading = float | Mapping[tuple[str, ...], float]  # by label values where there are labels
 Readings = Mapping[Watched, Reading]
@@ -50,6 +52,8 @@ _WATCHED: Final[dict[Watched, tuple[_Family, str, tuple[str, ...]]]] = {
     "journal_bytes": (GaugeMetricFamily, "Bytes the journal holds.", ()),
     "journal_frames": (GaugeMetricFamily, "Frames the journal holds.", ()),
     "journal_evicted_frames": (CounterMetricFamily, "Frames the journal let go of.", ()),
+    "child_up": (GaugeMetricFamily, "1 while a program beside the daemon runs.", ("child",)),
+    "child_restarts": (CounterMetricFamily, "How often it was started again.", ("child",)),
 }
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from broker.demo.tether import PARENT
 from broker.errors import ClientError
 from broker.proctree import ProcessTree
+from broker.tether import PARENT
 
 # What a raytap's exit status says, as the status of an error.
 _STATUS: Final = {2: 400, 3: 503}

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Final
 
-PARENT: Final = "RAYTAP_DEMO_PARENT"
+PARENT: Final = "RAYTAP_PARENT"
 """The variable in which a child is told its parent's pid."""
 
 _PR_SET_PDEATHSIG: Final = 1

@@ -1,0 +1,155 @@
+"""Programs that run beside the daemon, each in a process of its own: the dashboard, the alerts.
+
+One that ends is started again, after a pause that grows; it ends with us, however we go. Nothing
+waits for it: the daemon is the same whether it runs or not.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from broker.backoff import Backoff
+from broker.events import get_logger
+from broker.tether import PARENT
+
+events: Final = get_logger("supervisor")
+
+_STEADY_S: Final = 60.0  # one that ran so long is started again at once
+
+
+class Program(NamedTuple):
+    """`python -m module arguments`; `given` is written to its standard input."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    given: bytes
+
+
+class Supervisor:
+    """`start` and `stop` are called on one thread, the rest on any."""
+
+    def __init__(
+        self,
+        programs: Sequence[Program] = (),
+        backoff: Callable[[], Backoff] = lambda: Backoff(1.0, 30.0),
+    ) -> None:
+        self._watches = [_Watch(program, backoff()) for program in programs]
+
+    def start(self) -> None:
+        """Start them; they need not be ready yet."""
+        for watch in self._watches:
+            watch.start()
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to all, without waiting. Idempotent."""
+        for watch in self._watches:
+            watch.ask_to_stop()
+
+    def stop(self, timeout: float) -> None:
+        """SIGTERM to all, SIGKILL to those that live after `timeout` seconds. Idempotent."""
+        deadline = time.monotonic() + timeout
+        self.ask_to_stop()
+        for watch in self._watches:
+            watch.stop(max(0.05, deadline - time.monotonic()))
+
+    def problems(self) -> list[str]:
+        """Those that do not run, a line each."""
+        return [f"{watch.name}: {watch.problem}" for watch in self._watches if watch.problem]
+
+    def up(self) -> dict[tuple[str, ...], float]:
+        """1 for each that runs, by name."""
+        return {(watch.name,): float(watch.pid is not None) for watch in self._watches}
+
+    def restarts(self) -> dict[tuple[str, ...], float]:
+        """How often each was started again, by name."""
+        return {(watch.name,): float(watch.restarts) for watch in self._watches}
+
+    def pids(self) -> dict[str, int]:
+        """Those that run."""
+        return {watch.name: watch.pid for watch in self._watches if watch.pid is not None}
+
+
+class _Watch:
+    """One program and the thread that waits for its end. That thread starts it, too: where a
+    thread ends, what is tied to it is ended by the kernel."""
+
+    def __init__(self, program: Program, backoff: Backoff) -> None:
+        self.name = program.name
+        self.problem = ""  # why it does not run
+        self.restarts = 0
+        self._program = program
+        self._backoff = backoff
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(
+            target=self._run, name=f"raytap-{program.name}-watch", daemon=True
+        )
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        with self._lock:
+            self._stopping.set()
+            if self._process is not None:
+                self._process.terminate()
+
+    def stop(self, timeout: float) -> None:
+        if self._thread.ident is None:
+            return
+        self._thread.join(timeout)
+        with self._lock:
+            if self._process is not None and self._process.returncode is None:
+                events.warning("child_killed", child=self.name)
+                self._process.kill()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            status = self._once()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started > _STEADY_S:
+                self._backoff.reset()
+            pause = self._backoff.next()
+            self.restarts += 1
+            self.problem = f"it ended by itself ({status}); its log says why"
+            events.error("child_ended", child=self.name, how=status, again_in_s=round(pause, 1))
+            self._stopping.wait(pause)
+
+    def _once(self) -> str:
+        """Run it to its end; how that was."""
+        program = self._program
+        with self._lock:
+            if self._stopping.is_set():
+                return ""
+            try:
+                self._process = process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", program.module, *program.arguments],
+                    stdin=subprocess.PIPE,
+                    env={**os.environ, PARENT: str(os.getpid())},
+                    start_new_session=True,  # a Ctrl-C is for us; we tell it
+                )
+            except OSError as error:
+                return f"it cannot be started: {error.strerror}"
+        events.info("child_started", child=self.name, pid=process.pid)
+        self.problem = ""
+        try:
+            process.communicate(program.given)
+        except BrokenPipeError:
+            process.wait()
+        return f"exit status {process.returncode}"
