@@ -43,5 +43,15 @@ def strip(data: bytes) -> bytes:
     return data
 
 
+def strip_sequences(data: bytes) -> bytes | None:
+    """Escape sequences removed; where no control byte is left, it is what `strip` gives. None
+    where an 8-bit control may be part of one: only `strip` knows those."""
+    if _ESC not in data:
+        return data
+    if b"\xc2" in data and _C1.search(data):
+        return None
+    return _SEQUENCE.sub(b"", data)
+
+
 def _seven_bit(match: re.Match[bytes]) -> bytes:
     return b"\x1b%c" % (match[1][0] - 0x40)

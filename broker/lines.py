@@ -7,7 +7,7 @@ a time: a Python step for each line would cost ten times what the work itself co
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -140,9 +140,7 @@ class LineAssembler:
             data = _valid(data)
         cr: tuple[int, ...] = ()
         if has_cr and b"\r" in data:
-            data = data.replace(b"\r\n", b"\n")
-            cr = _lone_crs(data)
-            data = data.replace(b"\r", b"\n")
+            data, cr = _normal_ends(data)
         crc = crc32(data, self.crc)
         lines = data.count(b"\n")
         data, cut = _cut_lines(data, self._cap)
@@ -228,12 +226,15 @@ def _valid(data: bytes) -> bytes:
     return data
 
 
-def _lone_crs(data: bytes) -> tuple[int, ...]:
-    """Indices of the lines that end in \\r, in data without \\r\\n."""
+def _normal_ends(data: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Each line's end as \\n, and the indices of the lines that ended in a lone \\r."""
     pieces = data.split(b"\r")
-    pieces.pop()
-    newlines = accumulate(piece.count(b"\n") for piece in pieces)
-    return tuple(before + index for index, before in enumerate(newlines))
+    # Looking for two bytes is slow, and a log with lone \r is seldom one with \r\n.
+    if any(piece.startswith(b"\n") for piece in islice(pieces, 1, None)):
+        pieces = data.replace(b"\r\n", b"\n").split(b"\r")
+    newlines = accumulate(piece.count(b"\n") for piece in pieces[:-1])
+    cr = tuple(before + index for index, before in enumerate(newlines))
+    return b"\n".join(pieces), cr
 
 
 def _cut(line: bytes, cap: int) -> tuple[bytes, int]:

@@ -31,8 +31,8 @@ class Pipeline:
 
     An escape inside a token would hide it, and a cut could leave half of one. `redactor` None
     leaves secrets in. `max_message_size` is for a line, in bytes. A `screen`, made of the same
-    rules, spares clean chunks the first two. Not thread-safe: `fallbacks`
-    counts the chunks done again line by line, because a step changed their number of lines.
+    rules, spares lines that are clean the first two. Not thread-safe: `fallbacks` counts the
+    chunks done again line by line, because a step changed their number of lines.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Pipeline:
 
     def process(self, chunk: Chunk, key_lines: int = 0) -> Batch:
         """Sanitize a chunk; `key_lines` is the batch's before it. `len(lines) == chunk.lines`."""
-        if self._screen is not None and not key_lines and self._screen.clean(chunk.data):
-            data, found, keys = chunk.data, NOTHING, 0
+        if self._screen is not None and not key_lines:
+            data, found, keys = self._screened(self._screen, chunk.data)
         else:
             data, found, keys = self._sanitize(chunk.data, key_lines)
         lines = data.decode("utf-8", "replace").split("\n")
@@ -64,13 +64,29 @@ class Pipeline:
             truncated = self._truncate(lines, chunk.cut)
         return Batch(lines, list(chunk.cr), sum(found.values()), truncated, keys, found)
 
+    def _screened(self, screen: Screen, raw: bytes) -> tuple[bytes, dict[str, int], int]:
+        data = ansi.strip_sequences(raw)
+        suspects = screen.suspects(data) if data is not None else None
+        if data is None or suspects is None:
+            return self._sanitize(raw, 0)
+        found: dict[str, int] = {}
+        if not suspects or self._redactor is None:
+            return data, found, 0
+        pieces: list[bytes] = []
+        done = 0
+        for start, stop in suspects:
+            text, secrets = self._redactor.redact_by_rule(data[start:stop])
+            if secrets:
+                pieces += (data[done:start], text)
+                done = stop
+                for rule, count in secrets.items():
+                    found[rule] = found.get(rule, 0) + count
+        pieces.append(data[done:])
+        return b"".join(pieces), found, 0
+
     def _sanitize(self, data: bytes, key_lines: int) -> tuple[bytes, dict[str, int], int]:
-        raw, data = data, ansi.strip(data)
+        data = ansi.strip(data)
         if self._redactor is None:
-            return data, {}, 0
-        # Colours are what most chunks that are not clean hold, and often all of it.
-        coloured = len(data) < len(raw)
-        if self._screen is not None and coloured and not key_lines and self._screen.clean(data):
             return data, {}, 0
         text, found = self._redactor.redact_by_rule(data)
         if not (self._redactor.private_keys and (key_lines or found)):

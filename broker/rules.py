@@ -87,7 +87,11 @@ DEFAULT_RULES: Final = (
         r"(?:signature|credential|security-token))=)([^\s&\"'<>]+)",
     ),
     PRIVATE_KEY,
-    Rule("credential", rf"(?i:{_NAME}{_IS}(?:{_NOTHING}|{_QUOTED}|{_BARE}))"),
+    Rule(
+        "credential",
+        rf"(?i:{_NAME}{_IS}(?:{_NOTHING}|{_QUOTED}|{_BARE}))",
+        screen=rf"(?i:{_NAME}{_IS})",
+    ),
     Rule(
         "token",
         rf"(?i:{_SPECIAL_TOKEN}|token{_IS}(?:{_NOTHING}|(?:[bru]?\\?[\"'])?{_TOKEN_VALUE}))",
