@@ -58,5 +58,5 @@ $(stamp): pyproject.toml
 	  { echo 'raytap needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 1; }
 	@test -x $(bin)/pip || $(PYTHON) .ci/make_venv.py $(VENV)
 	@echo "installing raytap, Ray and the tools into $(VENV) (a few minutes the first time)"
-	@$(bin)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev,fast]'
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev,fast,alerts]'
 	@touch $@
