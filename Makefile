@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+JOBS ?= 2
 SEED ?= $(shell date +%s)
 SECONDS ?= 60
 
@@ -29,8 +30,8 @@ check: $(stamp) ## format, lint and types
 	$(bin)/mypy --strict $(addprefix -p ,$(ours))
 	$(bin)/mypy --strict .ci/make_venv.py
 
-test: $(stamp) ## the whole suite, real parts included; ARGS="-k name" for some of it
-	$(bin)/python -m pytest -m "not slow" $(ARGS)
+test: $(stamp) ## the whole suite, real parts included; ARGS="-k name" for some of it, JOBS=0 in one process
+	$(bin)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile $(ARGS)
 
 stress: $(stamp) ## the long tests, and a seeded run of all faults; SEED=, SECONDS=
 	$(bin)/python -m pytest -m slow --timeout 1800
