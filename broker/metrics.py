@@ -32,6 +32,7 @@ Watched = Literal[
     "journal_evicted_frames",
     "child_up",
     "child_restarts",
+    "degraded",
 ]
 Reading = float | Mapping[tuple[str, ...], float]  # by label values where there are labels
 Readings = Mapping[Watched, Reading]
@@ -54,6 +55,7 @@ _WATCHED: Final[dict[Watched, tuple[_Family, str, tuple[str, ...]]]] = {
     "journal_evicted_frames": (CounterMetricFamily, "Frames the journal let go of.", ()),
     "child_up": (GaugeMetricFamily, "1 while a program beside the daemon runs.", ("child",)),
     "child_restarts": (CounterMetricFamily, "How often it was started again.", ("child",)),
+    "degraded": (GaugeMetricFamily, "How many things /readyz names that do not work.", ()),
 }
 
 

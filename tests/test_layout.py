@@ -28,7 +28,15 @@ PURE = {
         *("ingest.cursor", "ingest.framer", "ingest.rate", "ingest.valve"),
         *("journal.eviction", "journal.ledger", "journal.payload", "journal.replay"),
     )
-} | {f"subscribers.{name}" for name in ("lane", "selection", "sequencer", "stats", "survey_clock")}
+} | {
+    f"subscribers.{name}"
+    for name in (
+        *("lane", "selection", "sequencer", "stats", "survey_clock"),
+        *("recognition.prefix", "recognition.text", "recognition.levels", "recognition.workers"),
+        *("recognition.tracebacks", "recognition.recogniser"),
+        *("dashboard.sketch", "dashboard.meter", "dashboard.figures"),
+    )
+}
 # Draws random numbers and, for an HTTP date, takes a clock as a default: both can be injected.
 HANDED_OUT = PURE | {"broker.backoff"}
 # What every process of ours is made of, whether it is a broker or a subscriber: it knows neither.
@@ -199,7 +207,7 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
 
 def _files() -> Iterator[Path]:
     """What belongs to the repository: of its own folders, and beside them."""
-    for place in (*PACKAGES, "tests", "benchmarks", "docs", ".ci"):
+    for place in (*PACKAGES, "tests", "benchmarks", "deploy", "docs", ".ci"):
         for path in (ROOT / place).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path
