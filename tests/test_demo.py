@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import importlib.util
 import json
 import os
@@ -16,6 +18,7 @@ from typing import IO
 
 import msgpack
 import pytest
+import urllib3
 
 from broker import cli
 from broker.config import ClusterConfig
@@ -24,7 +27,8 @@ from broker.demo.clusters import GivenCluster
 from broker.demo.counting import Received, Tally, compare, count_lines
 from broker.demo.hints import HTTP, ZEROMQ, Addresses, hints
 from broker.demo.interrupts import Interrupted, Interrupts
-from broker.demo.report import Report
+from broker.demo.receiver import Notice, Receiver
+from broker.demo.report import Report, count_alerts
 from broker.demo.stage import free_address, given_cluster
 from broker.demo.steps import Steps
 from broker.errors import ClientError, ConfigError
@@ -134,13 +138,56 @@ def test_the_report_is_one_line_of_json_and_ok_only_where_the_job_succeeded() ->
         tally = Tally()
         tally.take(payload("log", 0, 5, redacted=3))
         tally.take(payload("end", 5, 5, status=status, complete=True))
-        report = Report({"j": FIVE}, tally, tally)
+        report = Report({"j": FIVE}, tally, tally, [notice("firing"), notice("resolved")])
         counts = {"source_lines": 5, "zeromq": 5, "redis": 5}
         assert json.loads(report.as_json()) == {
             "jobs": {"j": {**counts, "gaps": 0, "repeats": 0, "redacted": 3}},
+            "alerts": {"fired": 1, "resolved": 1, "requests": 2, "verified": 2},
             "ok": ok,
         }
         assert status in report.as_text()
+
+
+def notice(status: str, *, verified: bool = True, fingerprint: str = "f") -> Notice:
+    return Notice(status, "traceback", "j", "7", fingerprint, verified)
+
+
+@pytest.mark.parametrize(
+    ("notices", "as_expected"),
+    [
+        ([], False),
+        ([notice("firing")], False),
+        ([notice("firing"), notice("firing"), notice("resolved")], True),
+        ([notice("firing"), notice("resolved"), notice("firing", fingerprint="g")], False),
+        ([notice("firing"), notice("resolved", verified=False)], False),
+    ],
+    ids=["none", "still firing", "told twice", "one still firing", "wrongly signed"],
+)
+def test_alerts_are_as_expected_where_each_came_went_and_was_signed(
+    notices: list[Notice], as_expected: bool
+) -> None:
+    assert count_alerts(notices).as_expected is as_expected
+
+
+def test_the_receiver_believes_nothing_with_another_signature_or_an_old_one() -> None:
+    receiver = Receiver("secret", clock=lambda: 1_000.0)
+    receiver.start()
+    try:
+        body = b'{"alerts": [{"status": "firing", "labels": {"alertname": "a", "job": "j"}}]}'
+
+        def post(secret: bytes, stamp: str) -> int:
+            mac = hmac.new(secret, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+            headers = {"X-Raytap-Timestamp": stamp, "X-Raytap-Signature": f"sha256={mac}"}
+            return urllib3.request("POST", receiver.url, body=body, headers=headers).status
+
+        assert [post(b"secret", "990"), post(b"other", "990"), post(b"secret", "90")] == [
+            200,
+            401,
+            401,
+        ]
+        assert [each.verified for each in receiver.notices] == [True, False, False]
+    finally:
+        receiver.stop()
 
 
 # What it says ----------------------------------------------------------------------------------
@@ -186,7 +233,10 @@ def test_a_port_in_use_is_replaced_by_a_free_one() -> None:
 
 
 def test_hints_name_addresses_only_where_they_are_not_the_usual_ones() -> None:
-    usual = Addresses("http://127.0.0.1:1", ZEROMQ, HTTP, "redis://127.0.0.1:2", Path("/x.log"))
+    usual = Addresses(
+        *("http://127.0.0.1:1", ZEROMQ, HTTP, "redis://127.0.0.1:2", Path("/x.log")),
+        *("http://127.0.0.1:8271", "http://127.0.0.1:8272"),
+    )
     text = hints(usual, ["demo-train"], own_head=True)
     assert "--broker" not in text
     assert "--zeromq" not in text
@@ -372,6 +422,11 @@ def test_the_demo_runs_once_and_all_counts_agree(demos: list[Demo], tmp_path: Pa
     report = json.loads(last)
     assert (status, report["ok"]) == (0, True), demo.said
     assert list(report["jobs"]) == ["demo-train", "demo-evaluate"]
+    alerts = report["alerts"]
+    assert alerts["fired"] == alerts["resolved"] >= 2  # each job prints a traceback
+    assert alerts["verified"] == alerts["requests"]
+    assert "alert firing: traceback, demo-train" in demo.said
+    assert "alert resolved: traceback, demo-train" in demo.said
     for job, count in report["jobs"].items():
         assert sum(line.startswith(f"{job} | ") for line in shown) == count["source_lines"]
         assert count["source_lines"] == count["zeromq"] == count["redis"] > 30

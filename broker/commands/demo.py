@@ -12,6 +12,7 @@ import click
 
 from broker.demo.hints import hints
 from broker.demo.interrupts import Interrupted, Interrupts
+from broker.demo.receiver import Notice
 from broker.demo.report import Report
 from broker.demo.run import JOBS_S, Run
 from broker.demo.stage import Stage, given_cluster
@@ -25,14 +26,17 @@ _GLANCE_S = 0.25
 @click.option("--once", is_flag=True, help="End when both jobs are over; so where stdout is piped.")
 @click.option("--ray", metavar="URL", help="A Ray dashboard to use instead of a head of our own.")
 def command(once: bool, ray: str | None) -> int:
-    """Start Ray, an embedded Valkey and raytap; run two sample jobs; show their lines live.
+    """Start Ray, an embedded Valkey and raytap; run two sample jobs; show their lines live, here
+    and in the dashboard. A traceback that one of them prints fires an alert, which a receiver of
+    the demo's own gets and checks.
 
     RAY_API_SERVER_ADDRESS or RAY_ADDRESS, where it is http(s), names a cluster too. On a cluster
     that is not the demo's own, the daemon follows the two jobs only.
 
     What reached plain ZeroMQ and Redis subscribers is counted and compared with Ray's log. With
     --once the last line is JSON: {"jobs": {ID: {"source_lines", "zeromq", "redis", "gaps",
-    "repeats", "redacted"}}, "ok"}; otherwise everything stays up until Ctrl-C. Either way all
+    "repeats", "redacted"}}, "alerts": {"fired", "resolved", "requests", "verified"}, "ok"};
+    otherwise everything stays up until Ctrl-C. Either way all
     that was started is ended.
 
     Exit status: 0 all agree (or Ctrl-C before that is known, while the lines are shown),
@@ -71,6 +75,7 @@ class Shown:
         self.begun = False
         self.report: Report | None = None
         self._hints = ""
+        self._alerts_shown = 0
 
     def run(self, stage: Stage, steps: Steps) -> None:
         """Submit the jobs and print lines: until the verdict with `once`, else for ever."""
@@ -93,10 +98,16 @@ class Shown:
                     printer.show(frame)
                     if frame.kind == "end":
                         awaited.discard(frame.job)
+                self._show_alerts(stage.receiver.notices)
                 if self.report is None and (report := run.verdict(shown=not awaited)):
                     self._tell(report)
                 elif self.report:
                     stage.check()
+
+    def _show_alerts(self, notices: list[Notice]) -> None:
+        for notice in notices[self._alerts_shown :]:
+            click.secho(f"[raytap] {notice}", fg="yellow" if notice.verified else "red")
+        self._alerts_shown = len(notices)
 
     def ending(self) -> None:
         """Said before everything is ended."""

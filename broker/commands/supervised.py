@@ -14,6 +14,7 @@ import msgspec
 
 from broker.cli import reported
 from broker.config import Config
+from broker.events import setup
 from broker.supervisor import Program
 from broker.tether import tie_to_parent
 
@@ -33,6 +34,7 @@ def main() -> int:
     config = msgspec.json.decode(sys.stdin.buffer.read(), type=Config)
     module = importlib.import_module(f"broker.commands.{_COMMANDS[sys.argv[1]]}")
     run: Callable[[Config], object] = module.run
+    setup(config.log.format, config.log.level)
     return reported(lambda: run(config))
 
 

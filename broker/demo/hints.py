@@ -30,6 +30,8 @@ class Addresses(NamedTuple):
     http: str
     redis: str
     log: Path
+    dashboard: str
+    alerts: str
 
 
 def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
@@ -42,6 +44,7 @@ def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
         ("the same over Redis", f"{raytap} tail{broker} --redis {at.redis} {jobs[0]}"),
         ("what is followed", f"{raytap} jobs{broker}"),
         ("its first 5 lines again", f"curl '{at.http}/v1/jobs/default/{jobs[0]}/log?limit=5'"),
+        ("what fired", f"curl {at.alerts}/v1/alerts"),
         ("metrics", f"curl {at.http}/metrics"),
         ("Ray's own dashboard", at.ray),
         ("raytap's own log", f"tail -f {at.log}"),
@@ -51,7 +54,10 @@ def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
         rows.insert(3, ("a job of your own", f"{ours('ray').removesuffix('ray')}{submit}"))
     lines = [f"  {what + ':':<28} {command}" for what, command in rows]
     snippet = _SNIPPET.format(python=python, zeromq=at.zeromq)
-    return "\n".join(["In another terminal:", *lines, "  a subscriber of your own:", snippet])
+    page = f"The page, with both jobs live: {at.dashboard}/"
+    return "\n".join(
+        [page, "", "In another terminal:", *lines, "  a subscriber of your own:", snippet]
+    )
 
 
 def ours(program: str) -> str:

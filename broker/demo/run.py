@@ -55,7 +55,8 @@ class Run:
                 logs[job] = self._stage.cluster.log(job)
             except ClientError:  # not there, or not to be had: then the counts do not agree
                 logs[job] = b""
-        return Report(logs, self._stage.zeromq.tally, self._stage.redis.tally)
+        stage = self._stage
+        return Report(logs, stage.zeromq.tally, stage.redis.tally, stage.receiver.notices)
 
     def _over(self) -> bool:
         return all(

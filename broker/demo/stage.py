@@ -15,10 +15,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from broker.addresses import ray_endpoint
+from broker.demo.beside import ALERTS, DASHBOARD, new_receiver, settings
 from broker.demo.child import Child
 from broker.demo.clusters import SAMPLES, Cluster, GivenCluster, OwnHead
 from broker.demo.hints import HTTP, ZEROMQ, Addresses
 from broker.demo.listeners import Listener, RedisListener, ZeromqListener
+from broker.demo.receiver import Receiver
 from broker.demo.steps import Steps
 from broker.errors import ClientError, ConfigError
 from broker.localray import free_port
@@ -30,7 +32,8 @@ STOP_S: Final = 6.0  # the daemon promises to end in five
 
 
 class Stage:
-    """Ray, Valkey, the daemon and two counting subscribers; `close` leaves none of it running.
+    """Ray, Valkey, the daemon with dashboard and alerts, and who counts what they send: two plain
+    subscribers and a webhook receiver. `close` leaves none of it running.
 
     `given`: the dashboard of a cluster to use instead of a head of our own. On the main thread.
     """
@@ -39,6 +42,7 @@ class Stage:
     cluster: Cluster
     zeromq: Listener
     redis: Listener
+    receiver: Receiver
 
     def __init__(self, steps: Steps, given: str = "") -> None:
         self._steps = steps
@@ -57,6 +61,9 @@ class Stage:
         env = _environment(os.environ, keep=("RAYTAP_CLUSTER__",) if self.given else ())
         jobs = self._find_ray(home, env)
         redis = self._start_valkey(home, env)
+        self.receiver = new_receiver()
+        self.receiver.start()
+        self._stack.callback(self.receiver.stop)
         self._start_serve(home, env, redis, jobs)
         self.zeromq = ZeromqListener(self.addresses.zeromq)
         self.redis = RedisListener(self.addresses.redis)
@@ -108,10 +115,9 @@ class Stage:
     def _start_serve(
         self, home: Path, env: Mapping[str, str], redis: str, jobs: Iterable[str]
     ) -> None:
-        zeromq, http = free_address(ZEROMQ), free_address(HTTP)
-        for usual, taken in ((ZEROMQ, zeromq), (HTTP, http)):
-            if usual != taken:
-                self._steps.note(f"{usual} is in use; this demo takes {taken}")
+        zeromq, http, dashboard, alerts = (
+            self._address(usual) for usual in (ZEROMQ, HTTP, DASHBOARD, ALERTS)
+        )
         child = Child(
             "raytap serve",
             "broker.demo.run_serve",
@@ -126,12 +132,21 @@ class Stage:
                 *jobs,
             ],
             home / "raytap.log",
-            env,
+            {**env, **settings(home, self.receiver, dashboard, alerts)},
         )
-        self.addresses = Addresses(self.cluster.url, zeromq, http, redis, child.log)
-        with self._steps.step("Starting raytap serve"):
+        self.addresses = Addresses(
+            self.cluster.url, zeromq, http, redis, child.log, dashboard, alerts
+        )
+        with self._steps.step("Starting raytap serve, the dashboard and the alerts"):
             self._launch(child)
-            _await(lambda: _serve_problem(http), child)
+            for address in (http, dashboard, alerts):
+                _await(lambda address=address: _ready_problem(address), child)  # type: ignore[misc]
+
+    def _address(self, usual: str) -> str:
+        address = free_address(usual)
+        if address != usual:
+            self._steps.note(f"{usual} is in use; this demo takes {address}")
+        return address
 
     def _launch(self, child: Child) -> None:
         self._stack.callback(child.stop, STOP_S)
@@ -216,13 +231,13 @@ def _valkey_problem(url: str) -> str:
     return ""
 
 
-def _serve_problem(http: str) -> str:
+def _ready_problem(http: str) -> str:
     import urllib3
 
     try:
         answer = urllib3.request("GET", f"{http}/readyz", timeout=1.0, retries=False)
         state = json.loads(answer.data)
         problems = "; ".join(state["degraded"])
-        return problems if state["ready"] else problems or "the first discovery is under way"
+        return problems if state["ready"] else problems or "it is starting"
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
         return str(error)
