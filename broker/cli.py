@@ -17,12 +17,15 @@ from broker.plain_text import mask_credentials, one_line
 COMMANDS: Final = {
     "serve": "Follow jobs and publish their lines until told to stop.",
     "demo": "Show it all at work: a local Ray, two jobs, their lines live.",
+    "dashboard": "Show live logs in a browser, and serve them over HTTP.",
     "tail": "Print the lines of jobs as they come.",
     "jobs": "List what the daemon follows, and how it goes.",
+    "alerts": "Watch jobs by rules, and tell the people who should know.",
     "doctor": "Check that everything raytap needs is there, and say what to do.",
     "sanitize": "Show what a log becomes, and what was redacted by which rule.",
     "export": "Write a job's log to a file or to standard output.",
     "purge": "Remove what the journal holds of a job.",
+    "token": "Make a token for the HTTP APIs.",
 }
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from broker.access.token import HASH, PREFIX
 from broker.addresses import (
     host_port,
     is_loopback,
@@ -17,7 +18,7 @@ from broker.addresses import (
     redis_url,
     zeromq_bind,
 )
-from broker.config import ClusterConfig, Config, HttpConfig, ZeromqConfig
+from broker.config import AccessConfig, ClusterConfig, Config, TokenConfig, ZeromqConfig
 from broker.units import parse_size
 
 CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -26,9 +27,14 @@ Problem: TypeAlias = tuple[str, str]
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _AGENT_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\](:\d{1,5})?|[0-9A-Fa-f:.]+|[\w.-]+(:\d{1,5})?")
-_EXPOSED: Final = (
-    "{host} is reached from other machines, and whoever reaches it reads every line; bind to "
-    "{local}, or set {section}.insecure = true where the network is closed to others"
+_EXPOSED: Final = "{host} is reached from other machines, and whoever reaches it reads every line; "
+_NO_PERMISSIONS: Final = (
+    "bind to {local}, or set {section}.insecure = true (--insecure) where the network is closed "
+    "to others: ZeroMQ has no permissions"
+)
+_NO_ACCESS: Final = (
+    "make a token (`raytap token new NAME` prints the section to paste), bind to {local}, or set "
+    "{section}.insecure = true (--insecure) where the network is closed to others"
 )
 
 
@@ -49,7 +55,14 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _zeromq(config.publish.zeromq)
     if config.publish.redis.url:
         yield from _raised("publish.redis.url", redis_url, config.publish.redis.url)
-    yield from _http(config.http)
+    yield from _access(config.access)
+    for section, served, bind, insecure in (
+        ("http", config.http.enabled, config.http.bind, config.http.insecure),
+        ("dashboard", True, config.dashboard.bind, config.dashboard.insecure),
+        ("alerts", True, config.alerts.bind, config.alerts.insecure),
+    ):
+        closed = insecure or config.access.required
+        yield from _http(section, bind, must_be_local=served and not closed)
 
 
 def _cluster(cluster: ClusterConfig) -> Iterator[Problem]:
@@ -60,8 +73,7 @@ def _cluster(cluster: ClusterConfig) -> Iterator[Problem]:
     if cluster.agent_host and not _AGENT_HOST.fullmatch(cluster.agent_host):
         yield "agent_host", f"{cluster.agent_host!r} is neither HOST nor HOST:PORT"
     for pattern in cluster.jobs:
-        if not pattern or pattern.count("/") > 1:
-            yield "jobs", f"{pattern!r} is not a pattern of [CLUSTER/]JOB, such as train-*"
+        yield from _job_pattern(pattern)
     if not cluster.jobs:
         yield "jobs", 'is empty, so that no job is followed; ["*"] is all of them'
     if cluster.backfill != "all":
@@ -97,7 +109,7 @@ def _zeromq(zeromq: ZeromqConfig) -> Iterator[Problem]:
     if zeromq.enabled and address and not (zeromq.insecure or is_loopback(address.host)):
         yield (
             "publish.zeromq.bind",
-            _EXPOSED.format(
+            (_EXPOSED + _NO_PERMISSIONS).format(
                 host=address.host,
                 local=f"tcp://127.0.0.1:{address.port}",
                 section="publish.zeromq",
@@ -105,17 +117,55 @@ def _zeromq(zeromq: ZeromqConfig) -> Iterator[Problem]:
         )
 
 
-def _http(http: HttpConfig) -> Iterator[Problem]:
+def _http(section: str, bind: str, *, must_be_local: bool) -> Iterator[Problem]:
     try:
-        address = host_port(http.bind)
+        address = host_port(bind)
     except ValueError as error:
-        yield "http.bind", str(error)
+        yield f"{section}.bind", str(error)
         return
-    if http.enabled and not (http.insecure or is_loopback(address.host)):
+    if must_be_local and not is_loopback(address.host):
         yield (
-            "http.bind",
-            _EXPOSED.format(host=address.host, local=f"127.0.0.1:{address.port}", section="http"),
+            f"{section}.bind",
+            (_EXPOSED + _NO_ACCESS).format(
+                host=address.host, local=f"127.0.0.1:{address.port}", section=section
+            ),
         )
+
+
+def _access(access: AccessConfig) -> Iterator[Problem]:
+    """Hashes stay out of the messages: one may be the token itself."""
+    owners: dict[str, str] = {}
+    for name, token in access.token.items():
+        if not CLUSTER_NAME.fullmatch(name):
+            yield f"access.token.{name}", "a token's name is 1 to 100 letters, digits, - and _"
+        for key, message in _token(token, owners.setdefault(token.hash, name), name):
+            yield f"access.token.{name}.{key}", message
+    if (access.jwt.issuer or access.jwt.audience) and not access.jwt.key_file:
+        yield "access.jwt.key_file", "is empty, so that no JWT is taken; it names the key's file"
+
+
+def _token(token: TokenConfig, owner: str, name: str) -> Iterator[Problem]:
+    if token.hash.startswith(PREFIX):
+        yield "hash", "is the token itself; `raytap token new` prints its hash, for another one"
+    elif not HASH.fullmatch(token.hash):
+        yield "hash", "is not sha256: and 64 hexadecimal digits, as `raytap token new` prints it"
+    elif owner != name:
+        yield "hash", f"is that of access.token.{owner} too; each has a token of its own"
+    for key, patterns in (("clusters", token.clusters), ("jobs", token.jobs)):
+        if not patterns:
+            yield key, 'is empty, so that the token opens nothing; ["*"] is all of them'
+    for pattern in token.clusters:
+        if not pattern or "/" in pattern:
+            yield "clusters", f"{pattern!r} is not a pattern of a cluster's name, such as prod-*"
+    for pattern in token.jobs:
+        yield from _job_pattern(pattern)
+    if not token.actions:
+        yield "actions", 'is empty, so that the token opens nothing; right is ["read"]'
+
+
+def _job_pattern(pattern: str) -> Iterator[Problem]:
+    if not pattern or pattern.count("/") > 1:
+        yield "jobs", f"{pattern!r} is not a pattern of [CLUSTER/]JOB, such as train-*"
 
 
 def _backfill(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from broker.access.access import Access
 from broker.backoff import Backoff
 from broker.bus import Bus
 from broker.checkpoint import Checkpoint
@@ -64,6 +65,7 @@ class Daemon:
         self.metrics = Metrics(version)
         self._tokens = tokens
         self._stopping = threading.Event()
+        access = Access.of(config.access)  # a key file may be wrong: before anything is opened
         self._state = StateDir(config.state_dir)
         self.broker = self._state.broker_id()
         self._journal_problem = ""
@@ -81,7 +83,10 @@ class Daemon:
         self._screen = make_screen(self._redactor.rules if self._redactor else ())
         self._clusters = self._make_clusters()
         self._server = (
-            HttpServer(create_app(self, self.metrics, config.http.bind), config.http.bind)
+            HttpServer(
+                create_app(self, self.metrics, config.http.bind, access),
+                config.http.bind,
+            )
             if config.http.enabled
             else None
         )
@@ -340,6 +345,7 @@ class Daemon:
             "publisher_connected": self._by_transport(lambda outbox: outbox.connected),
             "child_up": self._beside.up(),
             "child_restarts": self._beside.restarts(),
+            "degraded": len(self.degraded()),
         }
 
     def _by_transport(self, read: Callable[[Outbox], float]) -> dict[tuple[str, ...], float]:

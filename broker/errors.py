@@ -6,8 +6,8 @@ from __future__ import annotations
 class ClientError(Exception):
     """An error with a status a program can act on and a message a person can.
 
-    `status`: 400 invalid input, 404 not found, 408 timeout, 429 limit,
-    500 unexpected, 503 refused, cut or closed early.
+    `status`: 400 invalid input, 401 no valid token, 403 not allowed, 404 not found, 408 timeout,
+    429 limit, 500 unexpected, 503 refused, cut or closed early.
     """
 
     def __init__(self, status: int, message: str) -> None:

@@ -26,6 +26,7 @@ def exit_status(error: ClientError) -> ExitStatus:
         return ExitStatus.CHECK_FAILED
     return {
         400: ExitStatus.USAGE,
+        401: ExitStatus.USAGE,
         404: ExitStatus.UNKNOWN_JOB,
         408: ExitStatus.UNREACHABLE,
         503: ExitStatus.UNREACHABLE,

@@ -72,6 +72,7 @@ DEFAULT_RULES: Final = (
     ),
     Rule("npm-token", r"\b(npm_[A-Za-z0-9]{36})"),
     Rule("pypi-token", r"\b(pypi-AgE[\w-]{16,})"),
+    Rule("raytap-token", r"\b(raytap_[A-Za-z0-9]{43})\b"),
     Rule("stripe-key", r"\b([rs]k_(?:live|test)_[0-9A-Za-z]{16,}|whsec_[0-9A-Za-z+/]{24,})"),
     Rule("jwt", r"\b(eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"),
     Rule(

@@ -27,6 +27,12 @@ _FLAGS: Final = {
     "log_format": ("log", "format"),
     "log_level": ("log", "level"),
 }
+_INSECURE: Final = (
+    ("publish", "zeromq", "insecure"),
+    ("http", "insecure"),
+    ("dashboard", "insecure"),
+    ("alerts", "insecure"),
+)
 _CLUSTER_FLAGS: Final = {"protocol": "protocol", "follow": "follow", "job": "jobs"}
 _NAMED: Final = re.compile(r"([^:/=]*)=(.*)", re.DOTALL)
 
@@ -109,12 +115,15 @@ def ray_flags(values: object) -> Layer:
 
 
 def plain_flags(flags: Mapping[str, object]) -> Layer:
-    """The flags that are for one setting each."""
-    return {
+    """The flags that are for one setting each, and `--insecure`, which is for every address."""
+    layer = {
         path: Setting(flags[flag], f"--{flag.replace('_', '-')}")
         for flag, path in _FLAGS.items()
         if flags.get(flag) is not None
     }
+    if flags.get("insecure"):
+        layer |= {path: Setting(True, "--insecure") for path in _INSECURE}
+    return layer
 
 
 def cluster_flags(flags: Mapping[str, object], clusters: Iterable[str]) -> Layer:

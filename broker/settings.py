@@ -42,7 +42,8 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) 
     """One checked configuration. Raises `ConfigError` for the first setting that is wrong.
 
     `flags`: `config`, `ray` (several), `redis`, `zeromq`, `http`, `state_dir`, `protocol`,
-    `follow`, `job` (several), `log_format`, `log_level`; None and empty ones are not given.
+    `follow`, `job` (several), `insecure`, `log_format`, `log_level`; None and empty ones are not
+    given.
     """
     layer, clusters = file_layer(flags.get("config"), cwd)
     ray = ray_flags(flags.get("ray") or ())

@@ -22,6 +22,7 @@ class Answer:
         self.at = question.first  # every line before it was delivered, as text or as a gap
         self.answered = False  # by at least one journal, in this round
         self.busy = False  # at least one asked to be asked later
+        self.refused = False  # by every journal, for want of a token that may read this
 
     @property
     def complete(self) -> bool:
@@ -34,7 +35,8 @@ class Answer:
         passes over) is asked of the others before it is delivered as a gap. Returns what went
         wrong, if anything did."""
         problem = "no broker's journal is known: give its HTTP address"
-        self.answered = self.busy = False
+        self.answered = self.busy = self.refused = False
+        statuses = set()
         for client in clients:
             others = [other for other in clients if other is not client]
             try:
@@ -43,8 +45,11 @@ class Answer:
                 problem = error.message
                 self.answered |= error.status == 404  # it knows that it has nothing
                 self.busy |= error.status == 429
+                statuses.add(error.status)
+                self.refused = statuses <= {401, 403} and not self.answered
                 continue
             self.answered = True
+            self.refused = False
             if self.complete:
                 return ""
             problem = f"{client.base} has no lines from {self.at} on"

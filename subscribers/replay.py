@@ -36,8 +36,9 @@ class _ErrorBody(msgspec.Struct):
 class JournalClient:
     """One broker's journal, asked on one thread; `abort` may come from any.
 
-    Every error is a `ClientError`: 404 the journal does not know the stream, 408 no answer in
-    time, 429 asked too often, 503 unreachable, refused, busy or cut.
+    Every error is a `ClientError`: 401 the token is missing or not known, 403 it may not read the
+    stream, 404 the journal does not know the stream, 408 no answer in time, 429 asked too often,
+    503 unreachable, refused, busy or cut. None holds the token.
     """
 
     def __init__(self, base: str, token: str | None = None) -> None:
@@ -114,10 +115,15 @@ class JournalClient:
             said = msgspec.json.decode(body, type=_ErrorBody).error.message
         except msgspec.MsgspecError:
             said = body.decode("utf-8", "replace").strip()
-        if response.status in {401, 403}:
-            said = f"the token is missing, wrong or may not read this: {said}"
-        status = response.status if response.status in {400, 404, 429} else 503
+        if response.status == 401:
+            said = self._why_401(said)
+        status = response.status if response.status in {400, 401, 403, 404, 429} else 503
         raise ClientError(status, f"{self.base}: HTTP {response.status}: {one_line(said)}")
+
+    def _why_401(self, said: str) -> str:
+        if self._headers:
+            return f"the token is not taken: {said}"
+        return f"no token was given (--token, RAYTAP_TOKEN or token=): {said}"
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         import urllib3

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 
+from broker import cli
 from broker.cli import group
 from broker.settings import resolve
 from tests.support.missing import missing
@@ -62,29 +63,59 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 def test_a_ray_head_a_redis_raytap_and_a_subscriber_are_there(services: dict[str, Any]) -> None:
-    assert set(services) == {"ray-head", "redis", "raytap", "tail"}
+    assert set(services) == {"ray-head", "redis", "token", "raytap", "tail"}
     assert services["ray-head"]["image"] == "rayproject/ray:2.60.0"
     assert services["raytap"]["build"] == "."
 
 
 def test_every_command_is_one_that_our_command_line_accepts(services: dict[str, Any]) -> None:
     commands = ours(services)
-    assert {words[0] for words in commands.values()} == {"serve", "tail"}
-    for name, *arguments in commands.values():
-        with click.Context(group, info_name="raytap") as parent:
-            command = group.get_command(parent, name)
-            assert command is not None
-            command.make_context(name, arguments, parent=parent)
+    assert {words[0] for words in commands.values()} == {"serve", "tail", "token"}
+    for words in commands.values():
+        _accepted(group, "raytap", words)
+
+
+def _accepted(command: click.Command, name: str, words: list[str]) -> None:
+    """Parse, and so down to the subcommand that the words name."""
+    with command.make_context(name, words) as context:
+        if isinstance(command, click.Group):
+            name, inner, rest = command.resolve_command(context, words)
+            assert name is not None
+            assert inner is not None
+            _accepted(inner, name, rest)
 
 
 def test_every_setting_is_one_that_raytap_accepts(services: dict[str, Any], tmp_path: Path) -> None:
     environment = services["raytap"]["environment"]
-    assert all(name.startswith("RAYTAP_") and "__" in name for name in environment)
-    config, notes = resolve({}, environment, tmp_path)
+    settings = {name for name in environment if name != "RAYTAP_TOKEN"}
+    assert all(name.startswith("RAYTAP_") and "__" in name for name in settings)
+    assert cli.run(["token", "new", "compose", "--into", str(tmp_path)]) == 0
+    config, notes = resolve({"config": "compose.toml"}, environment, tmp_path)
     assert notes == []
     assert config.cluster["default"].endpoints == ["http://ray-head:8265"]
-    assert config.http.insecure
+
+
+def test_http_asks_for_the_token_that_is_made_and_only_zeromq_is_open(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    _, *words = services["token"]["command"]
+    words[words.index("--into") + 1] = str(tmp_path)
+    assert cli.run(["token", *words]) == 0
+    _, *serve = services["raytap"]["command"]
+    settings = Path(serve[serve.index("--config") + 1])
+    environment = services["raytap"]["environment"]
+    config, _ = resolve({"config": settings.name}, environment, tmp_path)
+    assert config.access.required
+    assert not config.http.insecure
+    assert not config.dashboard.insecure
     assert config.publish.zeromq.insecure
+    for service in (services["raytap"], services["tail"]):
+        holder = Path(service["environment"]["RAYTAP_TOKEN"].removeprefix("@"))
+        assert (tmp_path / holder.name).is_file()
+        assert f"access:{holder.parent}:ro" in service["volumes"]
+    assert settings.parent == holder.parent
+    after = services["raytap"]["depends_on"]["token"]
+    assert after == {"condition": "service_completed_successfully"}
 
 
 def test_every_port_is_published_on_this_machine_only(services: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from tests.support.journal_records import (
     record,
     text,
 )
+from tests.support.permissions import OPEN
 from tests.support.ports import free_port
 
 WHOLE = [*log_records(3), record(point_frame("end", 30))]
@@ -64,7 +65,7 @@ def daemon(records: list[Record], *streams: Stream) -> Iterator[str]:
     status.journal.append(records)
     known = streams or sorted({record.stream for record in records})
     status.views = [JobView(stream.cluster, stream.job, "ended") for stream in known]
-    server = HttpServer(create_app(status, Metrics("1"), "127.0.0.1:0"), "127.0.0.1:0")
+    server = HttpServer(create_app(status, Metrics("1"), "127.0.0.1:0", OPEN), "127.0.0.1:0")
     server.start()
     try:
         yield f"http://{server.address}"

@@ -27,6 +27,7 @@ PURE = {
         *("screen", "validate", "web.query", "web.render"),
         *("ingest.cursor", "ingest.framer", "ingest.rate", "ingest.valve"),
         *("journal.eviction", "journal.ledger", "journal.payload", "journal.replay"),
+        *("access.grant", "access.attempts"),
     )
 } | {
     f"subscribers.{name}"
@@ -35,6 +36,7 @@ PURE = {
         *("recognition.prefix", "recognition.text", "recognition.levels", "recognition.workers"),
         *("recognition.tracebacks", "recognition.recogniser"),
         *("dashboard.sketch", "dashboard.meter", "dashboard.figures"),
+        *("tail.lens", "tail.patterns", "tail.place"),
     )
 }
 # Draws random numbers and, for an HTTP date, takes a clock as a default: both can be injected.

@@ -24,6 +24,7 @@ from broker.web.server import HttpServer
 from tests.http.conftest import STREAM, FakeStatus, log
 from tests.support.journal_records import OTHER, log_records
 from tests.support.journal_records import STREAM as JOB
+from tests.support.permissions import OPEN
 from tests.support.ports import free_port
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until
@@ -50,7 +51,7 @@ def status() -> Iterator[FakeStatus]:
 
 @contextmanager
 def served(status: FakeStatus, bind: str = "127.0.0.1:0") -> Iterator[str]:
-    server = HttpServer(create_app(status, Metrics("1"), bind), bind)
+    server = HttpServer(create_app(status, Metrics("1"), bind, OPEN), bind)
     server.start()
     try:
         yield f"http://127.0.0.1:{server.address.rpartition(':')[2]}"

@@ -37,6 +37,7 @@ SECRETS = [
     ("wandb-key", f"WANDB_API_KEY={HEX40}", "WANDB_API_KEY=[REDACTED]"),
     ("npm-token", f"npm_{ALNUM36}", "[REDACTED]"),
     ("pypi-token", "pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw", "[REDACTED]"),
+    ("raytap-token", f"as raytap_{ALNUM36}abcdefg", "as [REDACTED]"),
     ("stripe-key", "sk_live_abcdefghij0123456789", "[REDACTED]"),
     ("jwt", f"got {JWT}.", "got [REDACTED]."),
     ("authorization", "Authorization: Bearer abc", "Authorization: Bearer [REDACTED]"),

@@ -64,6 +64,7 @@ class Tally:
 def command(
     job: str,
     broker: str | None,
+    token: str | None,
     state_dir: str | None,
     config: str | None,
     output: str,
@@ -82,7 +83,7 @@ def command(
     """
     tally = Tally()
     with (
-        _log(job, broker, state_dir, config, start, epoch) as (stream, frames),
+        _log(job, broker, token, state_dir, config, start, epoch) as (stream, frames),
         open_output(output) as file,
     ):
         for piece in grouped(_rendered(tally.watch(frames), format)):
@@ -93,16 +94,22 @@ def command(
 
 @contextmanager
 def _log(
-    name: str, broker: str | None, state_dir: str | None, config: str | None, start: int, epoch: str
+    name: str,
+    broker: str | None,
+    token: str | None,
+    state_dir: str | None,
+    config: str | None,
+    start: int,
+    epoch: str,
 ) -> Iterator[tuple[Stream, Iterator[Frame]]]:
     """The stream that is meant, and its frames from line `start` on."""
-    daemon = find_daemon(broker, state_dir)
+    daemon = find_daemon(broker, state_dir, token)
     if daemon is not None and not daemon.problem:
         from subscribers.replay import JournalClient
 
         stream = named_stream(name, daemon.streams)
         with (
-            closing(JournalClient(daemon.base)) as client,
+            closing(JournalClient(daemon.base, token)) as client,
             closing(client.replay(stream, start, epoch)) as answer,
         ):
             yield stream, (frame for frame, _ in answer)

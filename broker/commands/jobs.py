@@ -8,6 +8,7 @@ from typing import Final
 import click
 import msgspec
 
+from broker.commands.token_option import token_option
 from broker.errors import ClientError
 from broker.jobview import JobList, JobView
 from broker.plain_text import one_line
@@ -21,13 +22,15 @@ _COLOURS: Final = {
 
 @click.command()
 @click.option("--broker", default=BROKER, show_default=True, metavar="URL", help="Its HTTP API.")
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, as where it is no terminal.")
-def command(broker: str, as_json: bool) -> None:
-    """List the jobs that the daemon follows: a table on a terminal, JSON elsewhere.
+def command(broker: str, token: str | None, as_json: bool) -> None:
+    """List the jobs that the daemon follows and the token opens: a table on a terminal, JSON
+    elsewhere.
 
-    Exit status: 0, 2 wrong usage, 3 the daemon cannot be reached.
+    Exit status: 0, 2 wrong usage or a wrong token, 3 the daemon cannot be reached.
     """
-    listed = _ask(broker)
+    listed = _ask(broker, token)
     if as_json or not sys.stdout.isatty():
         click.echo(msgspec.json.format(msgspec.json.encode(listed)))
         return
@@ -43,10 +46,10 @@ def command(broker: str, as_json: bool) -> None:
     _print_table(listed.jobs)
 
 
-def _ask(broker: str) -> JobList:
+def _ask(broker: str, token: str | None) -> JobList:
     from subscribers.replay import JournalClient
 
-    client = JournalClient(broker)
+    client = JournalClient(broker, token)
     try:
         return client.jobs()
     except ClientError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 
 from broker.commands.options import configuration
+from broker.commands.token_option import token_option
 from broker.errors import ClientError
 from broker.state_dir import StateDir, StateDirInUse
 from broker.topic import Stream
@@ -26,10 +27,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def journal_options(command: Command) -> Command:
-    """Which journal: `broker`, `state_dir` and `config`."""
+    """Which journal: `broker`, `token`, `state_dir` and `config`."""
     for option in (
         click.option("--config", metavar="FILE", help="Settings, for state_dir."),
         click.option("--state-dir", metavar="DIR", help="Its journal; no daemon may be on it."),
+        token_option,
         click.option("--broker", metavar="URL", help=f"The daemon's HTTP API. [{BROKER}]"),
     ):
         command = option(command)
@@ -44,10 +46,13 @@ class Daemon(NamedTuple):
     problem: str  # why it doesn't answer; empty where it does
 
 
-def find_daemon(broker: str | None, state_dir: str | None) -> Daemon | None:
+def find_daemon(
+    broker: str | None, state_dir: str | None, token: str | None = None
+) -> Daemon | None:
     """The daemon to ask; None where the user named a directory instead.
 
-    Raises `ClientError` (408, 503) where the user named an address and nobody answers there.
+    Raises `ClientError`: 408, 503 where the user named an address and nobody answers there, 401
+    where the token is not one that it knows.
     """
     from subscribers.replay import JournalClient
 
@@ -55,7 +60,7 @@ def find_daemon(broker: str | None, state_dir: str | None) -> Daemon | None:
         raise click.UsageError("give --broker or --state-dir, not both")
     if state_dir:
         return None
-    with closing(JournalClient(broker or BROKER)) as client:
+    with closing(JournalClient(broker or BROKER, token)) as client:
         try:
             views = client.jobs().jobs
         except ClientError as error:

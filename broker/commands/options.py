@@ -34,6 +34,9 @@ _OPTIONS: Final = (
         metavar="PATTERN",
         help="Only jobs like this: globs of [CLUSTER/]JOB; may be given several times.",
     ),
+    click.option(
+        "--insecure", is_flag=True, help="Bind beyond this machine though everyone may read there."
+    ),
     click.option("--log-format", metavar="auto|text|json", help="Of raytap's own log."),
     click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
 )

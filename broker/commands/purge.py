@@ -31,20 +31,27 @@ class _Answer(msgspec.Struct):
 @click.command()
 @click.argument("job")
 @journal_options
-def command(job: str, broker: str | None, state_dir: str | None, config: str | None) -> None:
+def command(
+    job: str,
+    broker: str | None,
+    token: str | None,
+    state_dir: str | None,
+    config: str | None,
+) -> None:
     """Remove what the journal holds of [CLUSTER/]JOB: its lines, and how far it was read.
 
     A running daemon on this machine does it, unless it still reads that job (for a minute after
-    the job's end, too). Where none answers, it is done in the state directory. Ray keeps its own
+    the job's end, too); where it asks for tokens, the token's actions must hold admin, and it may
+    be on another machine. Where none answers, it is done in the state directory. Ray keeps its own
     copy: with follow = "all", a daemon that starts later reads it again.
 
     Exit status: 0, 1 the job is still being read, or the daemon refuses, 2 wrong usage, 3 neither
     a daemon nor a journal is there, 4 unknown job.
     """
-    daemon = find_daemon(broker, state_dir)
+    daemon = find_daemon(broker, state_dir, token)
     if daemon is not None and not daemon.problem:
         stream = named_stream(job, daemon.streams)
-        frames = _ask(daemon.base, stream)
+        frames = _ask(daemon.base, token, stream)
     else:
         with idle_journal(state_dir, config, daemon.problem if daemon else "") as journal:
             stream = named_stream(job, journal.checkpoints())
@@ -52,12 +59,13 @@ def command(job: str, broker: str | None, state_dir: str | None, config: str | N
     click.echo(f"raytap: {stream}: {frames:,} frames removed", err=True)
 
 
-def _ask(base: str, stream: Stream) -> int:
+def _ask(base: str, token: str | None, stream: Stream) -> int:
     import urllib3
 
     url = f"{base}/v1/jobs/{stream.cluster}/{stream.job}/log"
     try:
-        response = urllib3.request("DELETE", url, retries=False, timeout=30.0)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        response = urllib3.request("DELETE", url, headers=headers, retries=False, timeout=30.0)
     except urllib3.exceptions.HTTPError as error:
         raise ClientError(503, f"{base}: {one_line(str(error))}") from None
     try:

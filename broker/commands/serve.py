@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from broker.commands.options import config_options, configuration
+from broker.commands.own_token import with_own_token
 from broker.config import Config
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
@@ -39,6 +40,7 @@ def command(**flags: object) -> None:
     tokens = {
         name: read_token(cluster, os.environ, name=name) for name, cluster in config.cluster.items()
     }
+    config = with_own_token(config, os.environ)
     from broker.commands.supervised import programs
     from broker.daemon import Daemon
     from broker.supervisor import Supervisor

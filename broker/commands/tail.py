@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from broker.commands.tail_options import where_options, which_options
+from broker.commands.token_option import token_option
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus
 from broker.plain_text import mask_credentials, one_line
 
 if TYPE_CHECKING:
     from broker.frame import Frame
+    from broker.topic import Stream
+    from subscribers.tail.follow import Jobs
+    from subscribers.tail.lens import Lens
+    from subscribers.tail.paint import Paint
+    from subscribers.tail.place import Place
     from subscribers.tail.printer import Printer
 
 ZEROMQ: Final = "tcp://127.0.0.1:5556"
 BROKER: Final = "http://127.0.0.1:8270"
 
 
-class StartType(click.ParamType[Any]):
-    """`begin`, `live` or a line number."""
-
-    name = "begin|live|N"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | int:
-        if value in ("begin", "live"):
-            return str(value)
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"{value!r} is not begin, live or a line number", param, ctx)
-
-
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
-@click.option("--zeromq", multiple=True, metavar="ENDPOINT", help=f"The broker's. [{ZEROMQ}]")
-@click.option("--redis", metavar="URL", help="Listen on this Redis instead of ZeroMQ.")
-@click.option("--broker", "brokers", multiple=True, metavar="URL", help=f"Its HTTP API. [{BROKER}]")
+@click.argument("jobs", nargs=-1, metavar="JOB...")
+@click.option("--all", "every", is_flag=True, help="All jobs, and those that come.")
+@where_options
+@which_options
 @click.option(
     "-o",
     "--output",
@@ -50,71 +43,118 @@ class StartType(click.ParamType[Any]):
     "empty line before a progress bar. json is an object for each line, gap and end. raw keeps "
     "every line as it is, with control characters made visible on a terminal only.",
 )
-@click.option(
-    "--from",
-    "start",
-    type=StartType(),
-    help="Where to begin; -N: N lines before the end. [begin; live where a JOB is a glob]",
-)
 @click.option("--no-follow", is_flag=True, help="Print what there is, and end.")
 @click.option("--wait", is_flag=True, help="Wait for jobs that are not there yet.")
+@click.option("--zeromq", multiple=True, metavar="ENDPOINT", help=f"The broker's. [{ZEROMQ}]")
+@click.option("--redis", metavar="URL", help="Listen on this Redis instead of ZeroMQ.")
+@click.option("--broker", "brokers", multiple=True, metavar="URL", help=f"Its HTTP API. [{BROKER}]")
+@token_option
 def command(
     jobs: tuple[str, ...],
+    every: bool,
+    start: str | int | None,
+    since: float | None,
+    tail: int | None,
     zeromq: tuple[str, ...],
     redis: str | None,
     brokers: tuple[str, ...],
+    token: str | None,
     output: str,
-    start: str | int | None,
     no_follow: bool,
     wait: bool,
+    **shown: Any,
 ) -> ExitStatus:
     """Print the lines of jobs as they come, until all of them have ended.
 
-    JOB is a glob of [CLUSTER/]JOB; with one that is no plain id it goes on until it is
-    interrupted. What is not a line (a gap, an end) goes to standard error.
+    JOB is a glob of [CLUSTER/]JOB; with one that is no plain id, or with --all, new jobs join as
+    they start, and it goes on until it is interrupted. What is not a line (a gap, an end) goes to
+    standard error; a gap is told whatever is filtered. A traceback is one to --level.
 
-    Exit status: 0, 2 wrong usage, 3 unreachable, 4 unknown job; of one job: 10 it failed,
-    11 it was stopped, 1 its log may be incomplete.
+    Exit status: 0, 2 wrong usage or a wrong token, 3 unreachable, 4 unknown job; of one job: 10 it
+    failed, 11 it was stopped, 1 its log may be incomplete.
     """
     from subscribers.selection import Selection
     from subscribers.tail.follow import Jobs, follow, print_once
 
     if redis and zeromq:
         raise click.UsageError("give --redis or --zeromq, not both")
+    if every == bool(jobs):
+        raise click.UsageError("name a JOB, or several, or give --all")
+    if start is not None and (since is not None or tail is not None):
+        raise click.UsageError("--from says where to begin; --since and --tail do, too")
+    if output == "raw" and shown["timestamps"]:
+        raise click.UsageError("raw is the text alone; --timestamps is for -o text")
+    jobs = jobs or ("*",)
     Selection(jobs)
-    brokers = brokers or (BROKER,)
-    wanted = Jobs(jobs, brokers, wait=wait)
-    if start is None:
-        start = "live" if wanted.globs else "begin"
-    printer = _printer(output, prefixed=len(wanted.patterns) > 1 or bool(wanted.globs))
+    lens, paint = _optics(**shown)
+    wanted = Jobs(jobs, brokers or (BROKER,), wait=wait, token=token)
+    if wanted.unreachable and not wanted.views and (no_follow or since is not None):
+        raise ClientError(503, f"{wanted.unreachable}; is `raytap serve` running?")
     if isinstance(start, int):
         for view in wanted.shorter_than(start):
             so_far = "" if view.state == "ended" else " so far"
             _note(f"{view.job}: the log has {view.next} lines{so_far}")
+    place = _place(wanted, start, since, tail, follow=not no_follow)
+    quiet = bool(wanted.globs) and place.begins_late
+    printer = _printer(output, lens, paint, wanted, timestamps=shown["timestamps"])
     try:
         if no_follow:
-            if wanted.unreachable and not wanted.views:
-                raise ClientError(503, f"{wanted.unreachable}; is `raytap serve` running?")
-            line = {"begin": 0, "live": None}[start] if isinstance(start, str) else start
-            return _verdict(wanted.plain, list(print_once(wanted, line, printer).values()))
+            return _verdict(wanted, print_once(wanted, place, printer, quiet_ends=quiet))
         from subscribers import Subscription
 
         with Subscription(
             wanted.patterns,
             zeromq=() if redis else zeromq or ZEROMQ,
             redis=redis,
-            brokers=brokers,
-            start=start,  # type: ignore[arg-type]
+            brokers=brokers or (BROKER,),
+            start=place.start,
+            positions=place.positions(wanted.views.values()),
+            token=token,
         ) as frames:
-            quiet = bool(wanted.globs) and start == "live"
-            ends = follow(wanted, frames, printer, _note, quiet_ends=quiet)
-            return _verdict(wanted.plain, list(ends.values()))
+            joined = _joined if sys.stderr.isatty() else None
+            return _verdict(
+                wanted, follow(wanted, frames, printer, _note, quiet_ends=quiet, joined=joined)
+            )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit is quiet
         return ExitStatus.OK
 
 
-def _printer(output: str, *, prefixed: bool) -> Printer:
+def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, follow: bool) -> Place:
+    from subscribers.tail.place import Place
+
+    if start is None:
+        if tail is not None:
+            start = -tail or "live"
+        else:
+            start = "live" if jobs.globs and follow and since is None else "begin"
+    if since is None:
+        return Place(start)
+    return Place(start, jobs.lines_since(round((time.time() - since) * 1e9)))
+
+
+def _optics(
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    level: str | None,
+    highlight: tuple[str, ...],
+    timestamps: bool,
+) -> tuple[Lens, Paint]:
+    """What is shown, and in which colours; a pattern that is none is refused here."""
+    from subscribers.recognition.levels import Level, parse_level
+    from subscribers.tail.lens import Lens
+    from subscribers.tail.paint import Paint
+
+    least = parse_level(level) if level else Level.NONE
+    lens = Lens(include=include, exclude=exclude, level=least, workers=_coloured())
+    return lens, Paint(highlight)
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _printer(output: str, lens: Lens, paint: Paint, jobs: Jobs, *, timestamps: bool) -> Printer:
     from subscribers.tail.printer import JsonPrinter, RawPrinter, TextPrinter
 
     out = sys.stdout.buffer
@@ -122,10 +162,24 @@ def _printer(output: str, *, prefixed: bool) -> Printer:
     if output == "json":
         from broker.web.render import as_ndjson
 
-        return JsonPrinter(out, as_ndjson)
+        return JsonPrinter(out, as_ndjson, lens=lens)
     if output == "raw":
-        return RawPrinter(out, _note, terminal=terminal)
-    return TextPrinter(out, _note, prefixed=prefixed, terminal=terminal)
+        return RawPrinter(out, _note, terminal=terminal, lens=lens)
+    return TextPrinter(
+        out,
+        _note,
+        prefixed=len(jobs.patterns) > 1 or bool(jobs.globs),
+        terminal=terminal,
+        coloured=_coloured(),
+        lens=lens,
+        paint=paint,
+        clusters=len({stream.cluster for stream in jobs.streams()}) > 1,
+        timestamps=timestamps,
+    )
+
+
+def _joined(stream: Stream) -> None:
+    _note(f"+ {stream}")
 
 
 def _note(text: str) -> None:
@@ -133,11 +187,11 @@ def _note(text: str) -> None:
     click.echo(click.style(f"[raytap] {said}", dim=True), err=True)
 
 
-def _verdict(plain: list[str], ends: list[Frame]) -> ExitStatus:
+def _verdict(jobs: Jobs, ends: Mapping[Stream, Frame]) -> ExitStatus:
     """Only one job's end is an exit status; a job that goes on has none."""
-    if len(plain) != 1 or len(ends) != 1:
+    if len(jobs.plain) != 1 or len(ends) != 1:
         return ExitStatus.OK
-    (end,) = ends
+    (end,) = ends.values()
     if end.status == "FAILED":
         return ExitStatus.JOB_FAILED
     if end.status == "STOPPED":

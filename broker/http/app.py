@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from broker.access.access import Access
 from broker.addresses import host_port, is_loopback
 from broker.errors import ClientError
 from broker.http.log_route import LogRoute
@@ -29,6 +30,7 @@ from broker.web.errors import (
     on_route_error,
 )
 from broker.web.guard import Guard
+from broker.web.permission import Permission, grant_of
 from broker.web.query import query_values, stream_of
 
 INDEX: Final = """\
@@ -41,18 +43,21 @@ raytap: every Ray job's log, read once, for any number of subscribers
 /v1/jobs/CLUSTER/JOB            one of them
 /v1/jobs/CLUSTER/JOB/log        its log             ?from=LINE &limit=LINES &epoch=EPOCH
     Accept: text/plain, application/x-ndjson or application/msgpack
-    DELETE removes it from the journal, where this API is bound to the loopback
+    DELETE removes it from the journal: with a token for `admin`, or on the loopback
+
+Where tokens are configured, all under /v1 asks for one: Authorization: Bearer TOKEN
 """
+PUBLIC: Final = ("/", "/livez", "/readyz", "/metrics")
 LOG: Final = "/v1/jobs/{cluster}/{job}/log"
 
 
 class Api:
     """The handlers; all they know comes from `Status` and `Metrics`."""
 
-    def __init__(self, status: Status, metrics: Metrics, host: str) -> None:
+    def __init__(self, status: Status, metrics: Metrics, *, may_forget: bool) -> None:
         self._status = status
         self._metrics = metrics
-        self._host = host
+        self._may_forget = may_forget
 
     async def index(self, _request: Request) -> Response:
         return PlainTextResponse(INDEX)
@@ -77,10 +82,13 @@ class Api:
     async def jobs(self, request: Request) -> Response:
         asked = query_values(request.scope["query_string"], ("cluster", "job"))
         cluster, job = asked.get("cluster", "*"), asked.get("job", "*")
+        grant = grant_of(request)
         found = [
             view
             for view in await asyncio.to_thread(self._status.jobs)
-            if fnmatchcase(view.cluster, cluster) and matches(job, Stream(view.cluster, view.job))
+            if fnmatchcase(view.cluster, cluster)
+            and matches(job, stream := Stream(view.cluster, view.job))
+            and grant.allows(stream)
         ]
         degraded = await asyncio.to_thread(self._status.degraded)
         return JsonResponse(JobList(self._status.broker, degraded, found))
@@ -88,6 +96,7 @@ class Api:
     async def job(self, request: Request) -> Response:
         query_values(request.scope["query_string"], ())
         stream = stream_of(request.path_params)
+        grant_of(request).check(stream)
         for view in await asyncio.to_thread(self._status.jobs):
             if (view.cluster, view.job) == stream:
                 return JsonResponse(view)
@@ -96,19 +105,20 @@ class Api:
     async def forget(self, request: Request) -> Response:
         query_values(request.scope["query_string"], ())
         stream = stream_of(request.path_params)
-        if not is_loopback(self._host):
+        grant_of(request).check(stream, "admin")
+        if not self._may_forget:
             return error_response(
                 403,
-                "other machines can reach this API, so it removes nothing; stop the daemon and "
-                "run raytap purge --state-dir DIR",
+                "other machines can reach this API without a token, so it removes nothing; stop "
+                "the daemon and run raytap purge --state-dir DIR",
             )
         return JsonResponse({"frames": await asyncio.to_thread(self._status.forget, stream)})
 
 
-def create_app(status: Status, metrics: Metrics, bind: str) -> Starlette:
+def create_app(status: Status, metrics: Metrics, bind: str, access: Access) -> Starlette:
     """The API of one daemon. `bind` is the `HOST:PORT` it is served at."""
     host = host_port(bind).host
-    api = Api(status, metrics, host)
+    api = Api(status, metrics, may_forget=access.required or is_loopback(host))
     log_route = LogRoute(status, metrics)
     endpoints: dict[str, Callable[..., Any]] = {
         "/": api.index,
@@ -130,7 +140,8 @@ def create_app(status: Status, metrics: Metrics, bind: str) -> Starlette:
                 host=host,
                 requests=metrics.http_requests,
                 routes={api.forget: LOG, **{end: path for path, end in endpoints.items()}},
-            )
+            ),
+            Middleware(Permission, access=access, public=PUBLIC),
         ],
         exception_handlers={ClientError: on_client_error, HTTPException: on_route_error},
     )

@@ -17,6 +17,7 @@ from broker.journal.replay import Replay
 from broker.metrics import Metrics
 from broker.topic import Stream
 from broker.web import query, render
+from broker.web.permission import grant_of
 
 events: Final = get_logger("http")
 
@@ -60,6 +61,7 @@ class LogRoute:
         outcome = "failed"
         try:
             question = Question.of(scope)
+            grant_of(scope).check(question.stream)
             if self._active >= MAX_REPLAYS:
                 raise ClientError(503, f"{MAX_REPLAYS} replays are being sent; ask again")
             self._active += 1

@@ -44,7 +44,11 @@ class Guard:
             nonlocal sent
             if message["type"] == "http.response.start":
                 sent = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS]
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in _HEADERS if header[0] not in given),
+                ]
             await send(message)
 
         if scope["path"].endswith("/") and scope["path"] != "/":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -17,7 +18,7 @@ from broker.events import get_logger
 
 events: Final = get_logger("http")
 
-_BACKLOG: Final = 128
+_BACKLOG: Final = 1024  # many clients come back at once when a server was started anew
 _WORKERS: Final = 12  # the replays, and health, jobs and metrics beside them
 
 
@@ -25,12 +26,22 @@ class HttpServer:
     """Serves an application on `bind` (`HOST:PORT`, port 0 lets the system choose).
 
     `start` and `stop` are called on one thread. `stall_s`: a client that takes nothing for so
-    long is cut off.
+    long is cut off. `flag` names the option that chooses another address, for the error; `up` is
+    called on the loop's thread before the first request.
     """
 
-    def __init__(self, app: ASGIApp, bind: str, *, stall_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        bind: str,
+        *,
+        stall_s: float = 60.0,
+        flag: str = "--http",
+        up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._bind = bind
         self._stall_s = stall_s
+        self._flag = flag
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -43,7 +54,8 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-            )
+            ),
+            up,
         )
         self._thread: threading.Thread | None = None
         self.address = ""  # HOST:PORT as it is in fact, once started
@@ -85,7 +97,7 @@ class HttpServer:
             raise ClientError(
                 400,
                 f"cannot serve HTTP on {self._bind}: {reason}. End what listens there "
-                "(perhaps another raytap), or choose another address with --http HOST:PORT",
+                f"(perhaps another raytap), or choose another address with {self._flag} HOST:PORT",
             ) from None
         # Accepted connections inherit it. The kernel cuts a peer that takes nothing, so a
         # stalled client cannot hold a replay for ever.
@@ -96,14 +108,16 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, on_up: Callable[[], None]) -> None:
         super().__init__(config)
+        self._on_up = on_up
         self.up = threading.Event()
         self.grace_s = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="raytap-http")
         asyncio.get_running_loop().set_default_executor(workers)
+        self._on_up()
         try:
             await super().startup(sockets)
         finally:

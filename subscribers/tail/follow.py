@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Final
 
 from broker.errors import ClientError
@@ -13,7 +14,9 @@ from broker.topic import Stream, matches
 from subscribers.replay import JournalClient
 from subscribers.selection import is_glob
 from subscribers.subscription import Subscription
+from subscribers.tail.place import Place
 from subscribers.tail.printer import Note, Printer
+from subscribers.tail.since import line_since
 
 _PATIENCE_S: Final = 5.0  # for the transport to connect
 _GLANCE_S: Final = 0.5
@@ -21,15 +24,24 @@ _GLANCE_S: Final = 0.5
 
 class Jobs:
     """The patterns of one `tail`, resolved by what the brokers list. `unreachable` says why no
-    list is there. Raises `ClientError` 404 for a job that is not listed, unless `wait`, and 503
-    for an address where something else than a broker answers."""
+    list is there. Raises `ClientError` 401 where the token is missing or wrong, 404 for a job that
+    is not listed, unless `wait`, and 503 for an address where something else than a broker
+    answers."""
 
-    def __init__(self, patterns: Sequence[str], brokers: Sequence[str], *, wait: bool) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        brokers: Sequence[str],
+        *,
+        wait: bool,
+        token: str | None = None,
+    ) -> None:
         self.views: dict[Stream, JobView] = {}
         self._listed_by: dict[Stream, str] = {}
+        self._token = token
         self.unreachable = ""
         for base in brokers:
-            client = JournalClient(base)
+            client = JournalClient(base, token)
             try:
                 for view in client.jobs().jobs:
                     stream = Stream(view.cluster, view.job)
@@ -39,6 +51,8 @@ class Jobs:
             except ClientError as error:
                 if error.status == 404:
                     raise ClientError(503, error.message) from None
+                if error.status == 401:
+                    raise
                 self.unreachable = error.message
             finally:
                 client.close()
@@ -51,8 +65,8 @@ class Jobs:
             if not found and not wait and not self.unreachable:
                 raise ClientError(
                     404,
-                    f"no job {pattern!r} at {', '.join(brokers)}; `raytap jobs` lists those that "
-                    "there are, --wait waits for one that comes",
+                    f"no job {pattern!r} at {', '.join(brokers)}{' for this token' * bool(token)}; "
+                    "`raytap jobs` lists those that there are, --wait waits for one that comes",
                 )
             self.plain += [str(stream) for stream in found] or [pattern]
 
@@ -89,14 +103,26 @@ class Jobs:
         earlier = end.run < view.run if end.run else end.next < view.next
         return same_file and not earlier
 
+    def lines_since(self, since_ns: int) -> dict[Stream, int]:
+        """For each listed stream, the first line that was read at `since_ns` (ns since 1970) or
+        later. Raises `ClientError` where its journal does not answer."""
+        lines = {}
+        with ExitStack() as stack:
+            clients: dict[str, JournalClient] = {}
+            for stream in self.streams():
+                view, base = self.views[stream], self._listed_by[stream]
+                if view.state == "skipped" or not view.epoch:
+                    continue
+                if base not in clients:
+                    clients[base] = stack.enter_context(closing(JournalClient(base, self._token)))
+                lines[stream] = line_since(clients[base], view, since_ns)
+        return lines
+
     def replay(self, stream: Stream, first: int) -> Iterator[Frame]:
         """The stream's frames, from the broker that listed it."""
-        client = JournalClient(self._listed_by[stream])
-        try:
+        with closing(JournalClient(self._listed_by[stream], self._token)) as client:
             for frame, _ in client.replay(stream, first):
                 yield frame
-        finally:
-            client.close()
 
     def _named(self, pattern: str) -> list[Stream]:
         named = [stream for stream in self.views if matches(pattern, stream)]
@@ -107,10 +133,18 @@ class Jobs:
 
 
 def follow(
-    jobs: Jobs, frames: Subscription, printer: Printer, note: Note, *, quiet_ends: bool
+    jobs: Jobs,
+    frames: Subscription,
+    printer: Printer,
+    note: Note,
+    *,
+    quiet_ends: bool,
+    joined: Callable[[Stream], None] | None = None,
 ) -> dict[Stream, Frame]:
     """Print until every plain job has ended (never, where a glob is among them); the last `end`
-    of each. Raises `ClientError` 503 where the transport does not connect in time."""
+    of each. `joined` is told of each job that comes while it runs; with `quiet_ends`, the end of
+    one of which nothing was shown is not said. Raises `ClientError` 503 where the transport does
+    not connect in time."""
     ends: dict[Stream, Frame] = {}
     heard: set[Stream] = set()
     patience = time.monotonic() + _PATIENCE_S
@@ -135,6 +169,8 @@ def follow(
         if frame.kind == "end" and jobs.is_final(frame):
             ends[stream] = frame
         elif frame.kind == "log":
+            if joined is not None and stream not in heard and stream not in jobs.views:
+                joined(stream)
             heard.add(stream)
             ends.pop(stream, None)
         if frame.kind == "end" and quiet_ends and stream not in heard:
@@ -143,27 +179,24 @@ def follow(
     return ends
 
 
-def print_once(jobs: Jobs, start: int | None, printer: Printer) -> dict[Stream, Frame]:
-    """Print what the journals hold now, from line `start` on (negative: that many from the end;
-    None: nothing). The last `end` of each job. Raises `ClientError` where no journal answers."""
+def print_once(
+    jobs: Jobs, place: Place, printer: Printer, *, quiet_ends: bool
+) -> dict[Stream, Frame]:
+    """Print what the journals hold now, from `place` on. The last `end` of each job; with
+    `quiet_ends`, as `follow`. Raises `ClientError` where no journal answers."""
     ends: dict[Stream, Frame] = {}
     for stream in jobs.streams():
         view = jobs.views[stream]
         if view.state == "skipped":
             continue
-        for frame in jobs.replay(stream, _first_line(view, start)):
-            printer.show(frame)
+        heard = False
+        for frame in jobs.replay(stream, place.line(view)):
+            heard |= frame.kind == "log"
             if frame.kind == "end" and jobs.is_final(frame):
                 ends[stream] = frame
+            if heard or frame.kind != "end" or not quiet_ends:
+                printer.show(frame)
     return ends
-
-
-def _first_line(view: JobView, start: int | None) -> int:
-    if start is None:
-        return view.next
-    if start < 0:
-        return max(0, view.next + start)
-    return min(start, view.next) if view.state == "ended" else start
 
 
 def _what_lacks(jobs: Jobs) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import BinaryIO, Final, Protocol
-
-import click
 
 from broker.frame import Frame
 from broker.plain_text import one_line
+from subscribers.recognition.workers import Worker
+from subscribers.tail.lens import Lens, Look
+from subscribers.tail.paint import Paint
 
 # What would forge a line or steer a terminal. A daemon's lines hold none; a stranger's may.
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_COLOURS: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_magenta")
 
 Note = Callable[[str], None]
 """Takes one line for the reader that is not of the log."""
@@ -28,46 +28,92 @@ class Printer(Protocol):
 
 
 class TextPrinter:
-    """Lines to `out`, with `job | ` in front where `prefixed`; what is no line goes to `note`."""
+    """Lines to `out`, with `job | ` in front where `prefixed` (`cluster/job | ` with `clusters`),
+    before it the time at which the broker read them with `timestamps`. What is no line goes to
+    `note`. `coloured` is as `terminal` where it is not given."""
 
-    def __init__(self, out: BinaryIO, note: Note, *, prefixed: bool, terminal: bool) -> None:
+    def __init__(
+        self,
+        out: BinaryIO,
+        note: Note,
+        *,
+        prefixed: bool,
+        terminal: bool,
+        coloured: bool | None = None,
+        lens: Lens | None = None,
+        paint: Paint | None = None,
+        clusters: bool = False,
+        timestamps: bool = False,
+    ) -> None:
         self._out = out
         self._note = note
         self._prefixed = prefixed
         self._terminal = terminal
+        coloured = terminal if coloured is None else coloured
+        self._lens = lens or Lens(workers=coloured)
+        self._paint = (paint or Paint()) if coloured else None
+        self._clusters = clusters
+        self._timestamps = timestamps
 
     def show(self, frame: Frame) -> None:
         if frame.kind != "log":
             if said := describe(frame):
                 self._note(said)
             return
-        prefix = self._prefix(frame.job) if self._prefixed else ""
-        lines = _shown(frame) if self._terminal else frame.lines
-        text = "".join([f"{prefix}{line}\n" for line in _safe(lines)])
+        look = self._lens.look(frame)
+        lines = self._painted(frame, look)
+        if not lines:
+            return
+        prefix = self._prefix(frame)
+        text = "".join([f"{prefix}{line}\n" for line in lines])
         self._out.write(text.encode("utf-8", "replace"))
         self._out.flush()
 
-    def _prefix(self, job: str) -> str:
-        name = one_line(job, 100)
-        if not self._terminal:
-            return f"{name} | "
-        return click.style(f"{name} |", fg=_COLOURS[zlib.crc32(job.encode()) % len(_COLOURS)]) + " "
+    def _painted(self, frame: Frame, look: Look) -> list[str]:
+        indices = _shown(frame, look.indices) if self._terminal else look.indices
+        lines = _safe(_picked(frame.lines, indices))
+        if self._paint is None:
+            return lines
+        paint = self._paint
+        workers = [look.workers.get(index) for index in indices] if look.workers else []
+        if not any(workers):
+            return [paint.plain(line) for line in lines]
+        return [
+            _in_two(paint, frame.lines[index], worker) if worker else paint.plain(line)
+            for index, line, worker in zip(indices, lines, workers, strict=True)
+        ]
+
+    def _prefix(self, frame: Frame) -> str:
+        time = f"{_local_time(frame.ts)} " if self._timestamps else ""
+        if not self._prefixed:
+            return time
+        name = f"{frame.cluster}/{frame.job}"
+        shown = one_line(name if self._clusters else frame.job, 202)
+        if self._paint is None:
+            return f"{time}{shown} | "
+        return f"{time}{self._paint.job(name, f'{shown} |')} "
 
 
 class RawPrinter:
     """The text of the lines and nothing else; control characters stay unless on a terminal."""
 
-    def __init__(self, out: BinaryIO, note: Note, *, terminal: bool) -> None:
+    def __init__(
+        self, out: BinaryIO, note: Note, *, terminal: bool, lens: Lens | None = None
+    ) -> None:
         self._out = out
         self._note = note
         self._terminal = terminal
+        self._lens = lens or Lens()
 
     def show(self, frame: Frame) -> None:
         if frame.kind != "log":
             if said := describe(frame):
                 self._note(said)
             return
-        lines = _safe(frame.lines) if self._terminal else frame.lines
+        lines = _picked(frame.lines, self._lens.look(frame).indices)
+        if not lines:
+            return
+        lines = _safe(lines) if self._terminal else lines
         self._out.write(("\n".join(lines) + "\n").encode("utf-8", "replace"))
         self._out.flush()
 
@@ -75,12 +121,25 @@ class RawPrinter:
 class JsonPrinter:
     """An object a line, in the form that a replay has as `application/x-ndjson`."""
 
-    def __init__(self, out: BinaryIO, render: Callable[[Iterable[Frame]], Iterable[bytes]]) -> None:
+    def __init__(
+        self,
+        out: BinaryIO,
+        render: Callable[[Iterable[Frame]], Iterable[bytes]],
+        *,
+        lens: Lens | None = None,
+    ) -> None:
         self._out = out
         self._render = render
+        self._lens = lens or Lens()
 
     def show(self, frame: Frame) -> None:
-        self._out.writelines(self._render([frame]))
+        objects: Iterable[bytes] = self._render([frame])
+        if frame.kind == "log":
+            indices = self._lens.look(frame).indices
+            if len(indices) < len(frame.lines):
+                rows = b"".join(objects).splitlines(keepends=True)
+                objects = [rows[index] for index in indices]
+        self._out.writelines(objects)
         self._out.flush()
 
 
@@ -103,12 +162,27 @@ def describe(frame: Frame) -> str:
     return one_line(f"{frame.job}: {said}", 1000)
 
 
-def _shown(frame: Frame) -> list[str]:
+def _shown(frame: Frame, indices: Sequence[int]) -> Sequence[int]:
     """Without the empty lines that a bar's first carriage return ends: a terminal shows none."""
     blank = {index for index in frame.cr if index < len(frame.lines) and not frame.lines[index]}
-    if not blank:
-        return frame.lines
-    return [line for index, line in enumerate(frame.lines) if index not in blank]
+    return [index for index in indices if index not in blank] if blank else indices
+
+
+def _picked(lines: list[str], indices: Sequence[int]) -> list[str]:
+    return lines if len(indices) == len(lines) else [lines[index] for index in indices]
+
+
+def _in_two(paint: Paint, line: str, worker: Worker) -> str:
+    """The worker's prefix in its colour, the rest without."""
+    (prefix,), (rest,) = _safe([line[: worker.end]]), _safe([line[worker.end :]])
+    return paint.worker(worker.name, prefix) + paint.plain(rest)
+
+
+def _local_time(ts: int) -> str:
+    """ISO 8601 in this machine's zone; when it is not known, as wide."""
+    if not ts:
+        return "-" * 29
+    return datetime.fromtimestamp(ts / 1e9).astimezone().isoformat(timespec="milliseconds")
 
 
 def _safe(lines: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from broker.journal.replay import Replay, replay
 from broker.metrics import Metrics
 from broker.topic import Stream
 from broker.web.server import HttpServer
+from tests.support.permissions import OPEN
 
 STREAM = Stream("default", "train-1")
 EPOCH = "5f2b8c0d91ae"
@@ -118,7 +119,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def client(status: FakeStatus, metrics: Metrics) -> Iterator[Client]:
-    server = HttpServer(create_app(status, metrics, "127.0.0.1:0"), "127.0.0.1:0")
+    server = HttpServer(create_app(status, metrics, "127.0.0.1:0", OPEN), "127.0.0.1:0")
     server.start()
     host, port = server.address.split(":")
     pool = urllib3.HTTPConnectionPool(host, int(port), maxsize=20)

@@ -15,11 +15,12 @@ from broker.metrics import Metrics
 from broker.web.server import HttpServer
 from tests.http.conftest import FakeStatus
 from tests.http.test_log_route import LOG, MSGPACK, Endless
+from tests.support.permissions import OPEN
 from tests.support.wait import wait_until
 
 
 def serve(status: FakeStatus, bind: str = "127.0.0.1:0", stall_s: float = 60.0) -> HttpServer:
-    return HttpServer(create_app(status, Metrics("1"), bind), bind, stall_s=stall_s)
+    return HttpServer(create_app(status, Metrics("1"), bind, OPEN), bind, stall_s=stall_s)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_an_address_in_use_is_refused_with_what_to_do(server: HttpServer) -> Non
 @pytest.mark.parametrize("bind", ["127.0.0.1:0:0", "[::1:0", "127.0.0.1:99999"])
 def test_an_address_that_is_none_is_refused(status: FakeStatus, bind: str) -> None:
     with pytest.raises(ClientError, match=r"HTTP address: .*(HOST:PORT|IPv6)") as refused:
-        HttpServer(create_app(status, Metrics("1"), "127.0.0.1:0"), bind).start()
+        HttpServer(create_app(status, Metrics("1"), "127.0.0.1:0", OPEN), bind).start()
     assert refused.value.status == 400
 
 

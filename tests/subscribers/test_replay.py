@@ -56,7 +56,7 @@ def test_it_asks_for_what_is_wanted_with_the_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(404, 404), (429, 429), (401, 503), (403, 503), (503, 503), (500, 503)]
+    ("status", "expected"), [(401, 401), (403, 403), (404, 404), (429, 429), (503, 503), (500, 503)]
 )
 def test_a_refusal_is_an_error_with_what_the_broker_said(status: int, expected: int) -> None:
     body = {"error": {"status": status, "message": "because\nof this"}}

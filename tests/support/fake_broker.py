@@ -23,10 +23,12 @@ GIB = 1 << 30
 
 class FakeBroker:
     """Runs while it is entered. `crash` and `restart` do so to the ZeroMQ side; `http_down` makes
-    the HTTP side answer 503. Use it from one thread at a time."""
+    the HTTP side answer 503; with a `token`, it answers 401 to any other. Use it from one thread
+    at a time."""
 
-    def __init__(self, name: str = "a", *, tell_http: bool = False) -> None:
+    def __init__(self, name: str = "a", *, tell_http: bool = False, token: str = "") -> None:
         self.name = name
+        self.token = token
         self.http_down = False
         self.journal = MemoryJournal(GIB, GIB, 3600.0)
         self.views: dict[Stream, JobView] = {}
@@ -133,7 +135,9 @@ class FakeBroker:
         bus.close(0)
         orders.close(0)
 
-    def _answer(self, path: str, _headers: dict[str, str]) -> Reply:
+    def _answer(self, path: str, headers: dict[str, str]) -> Reply:
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            return Reply(401, {"error": {"status": 401, "message": "this token is not known here"}})
         if self.http_down:
             return Reply(503, {"error": {"status": 503, "message": "restarting"}})
         url = urlsplit(path)

@@ -1,0 +1,123 @@
+"""`raytap alerts status`: what fires, what is muted, and how the receivers do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from broker.commands.alerts_api import URL, ask
+from broker.commands.token_option import token_option
+from broker.plain_text import one_line
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from subscribers.alerts.delivery import ReceiverView
+    from subscribers.alerts.views import AlertsView, AlertView
+
+_COLOURS: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
+
+
+@click.command()
+@click.option("--url", default=URL, show_default=True, metavar="URL", help="Of the alerts' API.")
+@token_option
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option("--history", default=5, show_default=True, metavar="N", help="Alerts that are over.")
+def command(url: str, token: str | None, output: str, history: int) -> None:
+    """Show what is firing, what is muted, and how the receivers do.
+
+    Exit status: 0, 1 the token may not, 2 wrong usage or no token, 3 unreachable.
+    """
+    from subscribers.alerts.views import AlertsView
+
+    body = ask(url, token, "GET", "/v1/alerts")
+    if output == "json":
+        click.echo(msgspec.json.format(body).decode())
+        return
+    view = msgspec.json.decode(body, type=AlertsView)
+    for problem in view.degraded:
+        click.secho(f"degraded: {one_line(problem)}", fg="yellow", err=True)
+    _print(view, max(0, history))
+
+
+def _print(view: AlertsView, history: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 200)
+
+    def table(title: str, columns: str, rows: list[list[str | Text]]) -> None:
+        if not rows:
+            console.print(Text(f"{title}: none"))
+            return
+        console.print(Text(f"{title}:", style="bold"))
+        made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for name in columns.split():
+            made.add_column(name, overflow="fold")
+        for row in rows:
+            made.add_row(*(Text(one_line(cell)) if isinstance(cell, str) else cell for cell in row))
+        console.print(made)
+
+    now = time.time()
+    table(
+        "Firing", "SEVERITY RULE JOB LINE SINCE SUMMARY", [_alert(one, now) for one in view.firing]
+    )
+    over = view.history[:history]
+    table("Over", "SEVERITY RULE JOB LINE ENDED SUMMARY", [_alert(one, now) for one in over])
+    table(
+        "Muted",
+        "ID FOR MATCHERS BY REASON",
+        [
+            [mute.id, _span(mute.until - now), " ".join(mute.matchers), mute.by, mute.reason]
+            for mute in view.mutes
+        ],
+    )
+    table(
+        "Receivers",
+        "NAME KIND STATE QUEUED SENT FAILED DROPPED LAST-ERROR",
+        [_receiver(one) for one in view.receivers],
+    )
+
+
+def _alert(alert: AlertView, now: float) -> list[str | Text]:
+    from rich.text import Text
+
+    ended = alert.ends_at is not None
+    since = now - (alert.ends_at or alert.starts_at if ended else alert.starts_at)
+    notes = alert.annotations
+    summary = notes.get("summary") or notes.get("title") or next(iter(notes.values()), "")
+    return [
+        Text(alert.severity, style="dim" if ended else _COLOURS.get(alert.severity, "")),
+        alert.rule,
+        f"{alert.cluster}/{alert.job}" if alert.job else alert.cluster,
+        "" if alert.line is None else str(alert.line),
+        f"{_span(since)} ago",
+        ("(muted) " if alert.muted else "") + one_line(summary, 160),
+    ]
+
+
+def _receiver(one: ReceiverView) -> list[str | Text]:
+    from rich.text import Text
+
+    state = Text("ok", style="green") if one.ok else Text("failing", style="red")
+    counts = (one.queued, one.sent, one.failed, one.dropped)
+    return [one.name, one.kind, state, *(f"{count:,}" for count in counts), one.last_error]
+
+
+def _span(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return (
+                f"{seconds / size:.1f}{unit}"
+                if seconds < 10 * size
+                else f"{seconds / size:.0f}{unit}"
+            )
+    return f"{seconds:.0f}s"

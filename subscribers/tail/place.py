@@ -1,0 +1,45 @@
+"""Where the lines of each job begin. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from broker.jobview import JobView
+from broker.topic import Stream
+from subscribers.sequencer import Start
+
+
+class Place(NamedTuple):
+    """`start` as of `Subscription`, and for listed jobs a line in `since` before which none is
+    shown; None where that was not asked for."""
+
+    start: Start
+    since: Mapping[Stream, int] | None = None
+
+    def line(self, view: JobView) -> int:
+        """The first line to show of a job, as it was listed."""
+        if self.start == "live":
+            line = view.next
+        elif self.start == "begin":
+            line = 0
+        elif self.start < 0:
+            line = max(0, view.next + self.start)
+        else:
+            line = min(self.start, view.next) if view.state == "ended" else self.start
+        return max(line, (self.since or {}).get(Stream(view.cluster, view.job), 0))
+
+    def positions(self, views: Iterable[JobView]) -> dict[str, tuple[str, int]]:
+        """For `Subscription`: where it goes on, for the jobs of which a line is known."""
+        if self.since is None:
+            return {}
+        return {
+            f"{view.cluster}/{view.job}": (view.epoch, self.line(view))
+            for view in views
+            if (view.cluster, view.job) in self.since
+        }
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether jobs may be over before it: their ends are no news then."""
+        return self.start == "live" or self.since is not None
