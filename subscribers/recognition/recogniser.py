@@ -21,6 +21,20 @@ class Marks(NamedTuple):
     workers: list[Worker]
     repeats: list[tuple[int, int]]
 
+    @property
+    def errors(self) -> int:
+        """How many errors they tell of: a traceback is one, and one with the error line that it
+        follows."""
+        grave = self.levels.count(Level.ERROR) + self.levels.count(Level.CRITICAL)
+        if not self.roles.strip("."):
+            return grave
+        told = 0
+        before = int(Level.NONE)
+        for level, role in zip(self.levels, self.roles, strict=True):
+            told += level >= Level.ERROR and (role == "." or (role == "T" and before < Level.ERROR))
+            before = level if role == "." else Level.NONE
+        return told
+
 
 class Recogniser:
     """Of one stream. Frames come in order; another epoch or a hole begins anew."""

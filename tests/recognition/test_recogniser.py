@@ -59,3 +59,19 @@ def test_lines_after_one_without_its_end_go_on_from_it() -> None:
     recogniser = Recogniser()
     recogniser.mark(frame(0, TRACEBACK[:3], partial=True))
     assert recogniser.mark(frame(3, TRACEBACK[3:])).roles == "t"
+
+
+def test_a_traceback_and_the_error_line_before_it_are_one_error() -> None:
+    lines = [
+        "ERROR train: could not save",
+        "Traceback (most recent call last):",
+        '  File "train.py", line 3, in <module>',
+        "ValueError: no",
+        "INFO train: goes on",
+        "Traceback (most recent call last):",
+        '  File "train.py", line 9, in <module>',
+        "KeyError: 'x'",
+        "ERROR train: one",
+        "ERROR train: two",
+    ]
+    assert Recogniser().mark(frame(0, lines)).errors == 4
