@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from broker.commands.options import configuration
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
+from broker.config_checks import problems
 from broker.errors import ConfigError
 from broker.events import get_logger, setup
 
@@ -71,13 +72,18 @@ def command(
         upstream = replace(upstream, zeromq=list(zeromq), redis=redis or "")
     if broker:
         upstream = replace(upstream, brokers=list(broker))
+    beside = Path(str(flags.get("config") or "")).expanduser().parent
     alerts = replace(
         config.alerts,
-        rules=list(rules) or config.alerts.rules,
+        rules=list(rules)
+        or [str(beside / Path(rule).expanduser()) for rule in config.alerts.rules],
         bind=bind or config.alerts.bind,
         upstream=upstream,
     )
-    run(replace(config, alerts=alerts))
+    config = replace(config, alerts=alerts)
+    for name, message in problems(config):  # of what the flags changed
+        raise ConfigError(f"{name}: {message}")
+    run(config)
 
 
 def run(config: Config) -> None:

@@ -16,8 +16,7 @@ from broker.plain_text import one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from subscribers.alerts.delivery import ReceiverView
-    from subscribers.alerts.views import AlertsView, AlertView
+    from subscribers.alerts.views import AlertsView, AlertView, ReceiverView
 
 _COLOURS: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
 

@@ -19,6 +19,7 @@ from broker.events import get_logger
 events: Final = get_logger("http")
 
 _BACKLOG: Final = 1024  # many clients come back at once when a server was started anew
+_UNSENT: Final = 128 << 10  # bytes
 _WORKERS: Final = 12  # the replays, and health, jobs and metrics beside them
 
 
@@ -104,6 +105,8 @@ class HttpServer:
         listener.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._stall_s * 1000)
         )
+        # What was not sent yet waits with us, where it is counted, not in megabytes with the kernel.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         return listener
 
 

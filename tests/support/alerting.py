@@ -15,6 +15,7 @@ from subscribers.alerts.notification import Notification, State
 from subscribers.alerts.receiver_config import Receiver, parse_receiver
 
 EPOCH = "aaaaaaaaaaaa"
+TS = 2_000_000_000 * 10**9  # when every frame was read: later than any test runs
 
 
 def alert(name: str = "oom", starts_at: float = 1000.0, **changes: Any) -> Alert:
@@ -68,14 +69,15 @@ def receiver(name: str = "a", kind: str = "webhook", **fields: object) -> Receiv
 def log(first: int, *lines: str, job: str = "train-1", epoch: str = EPOCH, **fields: Any) -> Frame:
     """Lines of a job from line `first` on."""
     return Frame("log", "ray", job, first, first + len(lines), lines=list(lines), epoch=epoch,
-                 ts=1, **fields)  # fmt: skip
+                 ts=TS, **fields)  # fmt: skip
 
 
 class ScriptedEngine:
     """A line `fire NAME` fires an alert of that name, `resolve NAME` resolves it. An alert starts
-    at the number of its line."""
+    at the number of its line. One that `forgets` restores nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, forgets: bool = False) -> None:
+        self.forgets = forgets
         self.fired: dict[str, Alert] = {}
         self.fed: list[Frame] = []
         self.jobs: list[JobView] = []
@@ -114,7 +116,8 @@ class ScriptedEngine:
         return msgspec.msgpack.encode(self.fired)
 
     def restore(self, data: bytes) -> None:
-        self.fired = msgspec.msgpack.decode(data, type=dict[str, Alert])
+        if not self.forgets:
+            self.fired = msgspec.msgpack.decode(data, type=dict[str, Alert])
 
 
 class ScriptedFrames:

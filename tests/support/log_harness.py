@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import CSP, FakeGateway
 from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ def open_pane(
     """Open the pane of `default/{job}`. The page has `pane`, `states` and `said` as globals."""
     chosen = {"wrap": False, "numbers": True, "time": False} | settings
     options: dict[str, Any] = {"cluster": "default", "job": job, "settings": chosen, "line": line}
-    page.goto(f"{gateway.url}/static/log.css")
-    page.set_content(_HTML)
-    page.evaluate("(at) => history.replaceState(null, '', at)", f"/jobs/default/{job}{fragment}")
+    address = f"{gateway.url}/jobs/default/{job}"
+    headers = {"Content-Type": "text/html", "Content-Security-Policy": CSP}
+    # Once: while a route is there, each request would go through the test's process.
+    page.route(address, lambda route: route.fulfill(body=_HTML, headers=headers), times=1)
+    page.goto(address + fragment)
     page.evaluate(_START, options)
     wait_until(lambda: page.evaluate("states.some((state) => state.connection !== 'loading')"))
 
