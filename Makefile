@@ -11,8 +11,6 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 ours := broker publishers subscribers tests benchmarks
 code := $(ours) docs .ci
-mains := $(shell grep -l '__name__ == "__main__"' benchmarks/*.py)
-benchmarks := $(filter-out stress,$(basename $(notdir $(mains))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,11 +35,8 @@ stress: $(stamp) ## the long tests, and a seeded run of all faults; SEED=, SECON
 	$(bin)/python -m pytest -m slow --timeout 1800
 	$(bin)/python -m benchmarks.stress --seed $(SEED) --seconds $(SECONDS) $(ARGS)
 
-bench: $(stamp) ## every benchmark, or one: make bench benchmarks=finished_log
-	@set -e; for name in $(benchmarks); do \
-	  echo "$(bin)/python -m benchmarks.$$name $(ARGS)"; \
-	  $(bin)/python -m benchmarks.$$name $(ARGS); \
-	done
+bench: $(stamp) ## every benchmark beside its alternatives: a table of ratios; ARGS="--only NAME", --json, --rounds N
+	$(bin)/python -m benchmarks.table $(ARGS)
 
 format: $(stamp) ## put the code into its format
 	$(bin)/ruff format $(code)

@@ -1,222 +1,169 @@
-"""A finished log (1.7 M lines) on a real head: raytap to one subscriber, beside Ray's client.
+"""Rows 1 and 2: a finished log on a real head, to one viewer or to ten, beside Ray's own client.
 
-    python -m benchmarks.finished_log [--rounds 3] [--lines 1700000] [--viewers 1] [--json]
+    python -m benchmarks.finished_log [--viewers 10] [--rounds 3] [--lines 1700000] [--json]
 
-raytap: the daemon's first request to Ray → the last frame unpacked by a plain pyzmq subscriber in
-a process of its own; redaction and journal on, limits lifted. Ray: `tail_job_logs` from the call to
-the last line. websocket-client: the same tail, its UTF-8 check off. Each counts its lines before
-its time is believed; rounds alternate. Throughput is of log bytes; CPU is of our processes and of
-the head's.
+The log: 1.7 M lines, 210 MB. raytap: from its first connection to Ray (until then a gate is shut
+between the two; daemon and viewers are up and idle) to the last frame unpacked by the last viewer,
+each a plain pyzmq subscriber in a process of its own; redaction and journal on, limits lifted.
+Ray: `tail_job_logs` from the call to the last line, the client made and Ray imported before.
+websocket-client: the same from the connection on, its UTF-8 check off. Everyone counts the lines
+and shows the last one before its time is believed. CPU and peak memory are of all processes on
+this side (with raytap the daemon's too); the head's CPU is told beside them, for the same span.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import signal
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
-from broker.localray import LocalRay, free_port
+from benchmarks.daemon import LIFTED, Daemon
+from benchmarks.head import FinishedLog, head_meter, print_log
+from benchmarks.log_readers import LogReader
+from benchmarks.measure import Run, parse, parser, ratios, speed, take_turns
+from benchmarks.result import Claim, Result, Work, print_result
+from broker.localray import LocalRay
 from tests.support.fault_proxy import FaultProxy
+from tests.support.wait import wait_until
 
-PRINTER = """
-import sys
-text = (
-    "2026-11-21 09:14:03,118 INFO train.py:212 -- epoch 3 step {n:08d} loss=0.{n:07d} "
-    "lr=3.0e-04 tokens/s=48211 grad_norm=0.731 gpu=83%\\n"
-)
-out = sys.stdout
-for start in range(0, LINES, 10000):
-    out.write("".join([text.format(n=n) for n in range(start, min(start + 10000, LINES))]))
-"""
-
-SUBSCRIBER = """
-import sys, time, json, zmq, msgpack
-socket = zmq.Context().socket(zmq.SUB)
-socket.set(zmq.RCVHWM, 0)
-socket.set(zmq.RECONNECT_IVL, 10)
-socket.connect(sys.argv[1]); socket.subscribe(b"default/" + sys.argv[2].encode() + b"/")
-expected, wanted = 0, int(sys.argv[3])
-while expected < wanted:
-    if not socket.poll(100_000): sys.exit("nothing came for 100 s")
-    frame = msgpack.unpackb(socket.recv_multipart()[1])
-    if frame["kind"] == "heartbeat": print("joined", flush=True)
-    if frame["kind"] == "log":
-        assert frame["first"] == expected and len(frame["lines"]) == frame["next"] - expected
-        expected = frame["next"]
-print(json.dumps({"done": time.time(), "last": frame["lines"][-1], "cpu": time.process_time()}))
-"""
+LINES: Final = 1_700_000
+TIMEOUT: Final = 300.0
+RAYTAP: Final = "raytap"
+RAY: Final = "Ray's tail_job_logs"
+SOCKET: Final = "websocket-client"
 
 
-def cpu_of(pids: list[int]) -> float:
-    """User and system seconds of processes that run."""
-    ticks = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+class Reading(NamedTuple):
+    """One contender, once."""
+
+    run: Run
+    head_cpu: float  # seconds
+    daemon_cpu: float = 0.0
 
 
-def peak_of(pid: int) -> float:
-    """Peak resident memory of a process, MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def raytap(
+    head: LocalRay, log: FinishedLog, viewers: int, sections: dict[str, Any] | None = None
+) -> Reading:
+    """A fresh daemon and its viewers. `sections`: settings beside the lifted limits."""
+    where = urlsplit(head.url)
+    gate = FaultProxy(where.hostname or "", where.port or 0)
+    cluster = {
+        **{"follow": "all", "jobs": [log.job], "agent_host": "127.0.0.1"},
+        **{"backoff_base": 0.1, "backoff_cap": 0.1},  # for the gate alone
+    }
+    with tempfile.TemporaryDirectory(prefix="raytap-") as home:
+        daemon = Daemon(
+            Path(home, "d"), gate.url, cluster=cluster, sections={**LIFTED, **(sections or {})}
+        )
+        with daemon:
+            readers = [
+                LogReader("zeromq", daemon.zeromq, log.job, log.lines) for _ in range(viewers)
+            ]
+            for reader in readers:
+                reader.until_ready()
+            head_cpu, own = head_meter(head), daemon.meter()
+            gate.start()
+            try:
+                wait_until(lambda: gate.connections, 10, "raytap asks Ray", 0.001)
+                start = time.monotonic()
+                found = _results(readers, log)
+                spent = sum(own.read().values())
+                run = Run(
+                    max(each["done"] for each in found) - start,
+                    spent + sum(each["cpu"] for each in found),
+                    daemon.peak_mib + sum(each["peak_mib"] for each in found),
+                )
+                return Reading(run, sum(head_cpu.read().values()), spent)
+            finally:
+                gate.stop()
 
 
-def head_pids(head: LocalRay) -> list[int]:
-    """What serves the log: the dashboard with its modules, and the agent."""
+def tail(what: str, head: LocalRay, log: FinishedLog, viewers: int) -> Reading:
+    """As many readers of Ray's tail at once."""
+    readers = [LogReader(what, head.url, log.job, log.lines) for _ in range(viewers)]
+    for reader in readers:
+        reader.until_ready()
+    head_cpu = head_meter(head)
+    for reader in readers:
+        reader.go()
+    found = _results(readers, log)
+    run = Run(
+        max(each["done"] for each in found) - min(each["start"] for each in found),
+        sum(each["cpu"] for each in found),
+        sum(each["peak_mib"] for each in found),
+    )
+    return Reading(run, sum(head_cpu.read().values()))
+
+
+def _results(readers: list[LogReader], log: FinishedLog) -> list[dict[str, Any]]:
+    found = [reader.result(TIMEOUT) for reader in readers]
+    for each in found:
+        if (each["lines"], each["last"]) != (log.lines, log.last):
+            raise AssertionError(f"{each} is not {log}")
+    return found
+
+
+def work(title: str, log: FinishedLog, readings: dict[str, list[Reading]]) -> Work:
+    """The figures of all contenders."""
+    figures = speed({name: [r.run for r in taken] for name, taken in readings.items()}, 0.0, "MB")
+    for name, taken in readings.items():
+        figures[name]["MB/s"] = [log.size / 1e6 / r.run.seconds for r in taken]
+        figures[name]["lines/s"] = [log.lines / r.run.seconds for r in taken]
+        figures[name]["of it daemon's CPU s"] = [r.daemon_cpu for r in taken]
+        figures[name]["head's CPU s"] = [r.head_cpu for r in taken]
+    return Work(f"{title} ({log.size / 1e6:.0f} MB, {log.lines:,} lines)", figures)
+
+
+def claims(readings: dict[str, list[Reading]], viewers: int) -> list[Claim]:
+    """How many times as fast, and what it costs the head."""
+    seconds = {name: [r.run.seconds for r in taken] for name, taken in readings.items()}
+    head = {name: [r.head_cpu for r in taken] for name, taken in readings.items()}
+    cpu = {name: [r.run.cpu_seconds for r in taken] for name, taken in readings.items()}
+    faster = ratios(seconds[RAY], seconds[RAYTAP])
+    share = ratios(head[RAYTAP], head[RAY])
+    spent = ratios(cpu[RAYTAP], cpu[RAY])
+    if viewers == 1:
+        what = "finished log to one viewer: speed"
+        return [
+            Claim("1", what, RAY, "×", faster, at_least=5.0),
+            Claim("1", what, SOCKET, "×", ratios(seconds[SOCKET], seconds[RAYTAP])),
+            Claim("1", "CPU of the head", RAY, "×", share),
+            Claim("1", "CPU of the readers", RAY, "×", spent),
+        ]
+    what = f"finished log to {viewers} viewers: speed"
     return [
-        pid for name in ("dashboard", "JobHead", "StateHead", "agent") for pid in head.pids(name)
+        Claim("2", what, f"{viewers} × {RAY}", "×", faster, at_least=20.0),
+        Claim("2", "CPU of the head", f"{viewers} × {RAY}", "×", share, at_most=1 / 20),
+        Claim("2", "CPU of the readers", f"{viewers} × {RAY}", "×", spent),
     ]
 
 
-def raytap(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, float]:
-    gate = free_port()
-    zeromq, http = f"tcp://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    with tempfile.TemporaryDirectory() as home:
-        config = Path(home, "raytap.toml")
-        config.write_text(
-            f'state_dir = "{home}/state"\n'
-            '[limits]\nmax_bytes = "10GiB"\nmax_lines = 100000000\nmax_messages = 1000000\n'
-            "queue_size = 20000\n"
-            f'[publish.zeromq]\nbind = "{zeromq}"\nhwm = 0\n[http]\nbind = "{http}"\n'
-            f'[cluster.default]\nendpoints = ["http://127.0.0.1:{gate}"]\nfollow = "all"\n'
-            f'jobs = ["{job}"]\nagent_host = "127.0.0.1"\nbackoff_base = 0.1\nbackoff_cap = 0.1\n'
-            "discovery_interval = 0.1\n"
-        )
-        command = [sys.executable, "-c", "from broker.cli import main; main()"]
-        daemon = subprocess.Popen(
-            [*command, "serve", "--config", str(config)], stderr=subprocess.DEVNULL
-        )
-        subscribers = [
-            subprocess.Popen(
-                [sys.executable, "-c", SUBSCRIBER, zeromq, job, str(lines)], stdout=-1, text=True
-            )
-            for _ in range(viewers)
-        ]
-        time.sleep(2.0)  # everyone is connected by then; the gate to Ray is still shut
-        assert daemon.poll() is None, "the daemon did not start"
-        before = cpu_of(head_pids(head))
-        own = cpu_of([daemon.pid])
-        host, _, port = head.url.removeprefix("http://").partition(":")
-        proxy = FaultProxy(host, int(port))
-        proxy.port = gate
-        proxy.start()
-        deadline = time.time() + 10
-        while not proxy.connections and time.time() < deadline:
-            time.sleep(0.001)  # the daemon's first request to Ray is where the time begins
-        start = time.time()
-        try:
-            results = [
-                json.loads((s.communicate(timeout=110)[0]).splitlines()[-1]) for s in subscribers
-            ]
-            done = max(result["done"] for result in results)
-            return {
-                "seconds": done - start,
-                "cpu": cpu_of([daemon.pid]) - own + sum(result["cpu"] for result in results),
-                "daemon_cpu": cpu_of([daemon.pid]) - own,
-                "head_cpu": cpu_of(head_pids(head)) - before,
-                "peak_mib": peak_of(daemon.pid),
-            }
-        finally:
-            daemon.send_signal(signal.SIGTERM)
-            daemon.wait(10)
-            proxy.stop()
-
-
-RAY_CLIENT = """
-import asyncio, sys, time
-from ray.job_submission import JobSubmissionClient
-client = JobSubmissionClient(sys.argv[1])
-async def main():
-    count, start = 0, time.time()
-    rest = ""
-    async for text in client.tail_job_logs(sys.argv[2]):
-        count += text.count("\\n")
-        if count >= int(sys.argv[3]): break
-    print(time.time() - start, count, time.process_time())
-asyncio.run(main())
-"""
-
-WEBSOCKET = """
-import sys, time, websocket
-start, count = time.time(), 0
-url = sys.argv[1].replace("http", "ws") + f"/api/jobs/{sys.argv[2]}/logs/tail"
-ws = websocket.create_connection(url, skip_utf8_validation=True)
-while count < int(sys.argv[3]):
-    count += ws.recv_data_frame()[1].data.count(b"\\n")
-print(time.time() - start, count, time.process_time())
-"""
-
-
-def tail(code: str) -> Callable[[LocalRay, str, int, int], dict[str, float]]:
-    def run(head: LocalRay, job: str, lines: int, viewers: int) -> dict[str, float]:
-        before = cpu_of(head_pids(head))
-        command = [sys.executable, "-c", code, head.url, job, str(lines)]
-        readers = [subprocess.Popen(command, stdout=-1, text=True) for _ in range(viewers)]
-        seconds, cpu = 0.0, 0.0
-        for reader in readers:
-            took, count, spent = reader.communicate(timeout=600)[0].split()
-            assert int(count) == lines, f"{count} lines instead of {lines}"
-            seconds, cpu = max(seconds, float(took)), cpu + float(spent)
-        head_cpu = cpu_of(head_pids(head)) - before
-        return {"seconds": seconds, "cpu": cpu, "head_cpu": head_cpu}
-
-    return run
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--lines", type=int, default=1_700_000)
-    parser.add_argument("--viewers", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--only", help="one of the ways alone, for profiling")
-    options = parser.parse_args()
-    with LocalRay() as head, tempfile.TemporaryDirectory() as home:
-        script = Path(home, "printer.py")
-        script.write_text(PRINTER.replace("LINES", str(options.lines)))
-        job = head.submit(f"{sys.executable} {script}", "finished-log")
-        head.wait(job, {"SUCCEEDED"}, 120)
-        log = head.log_path(job).read_bytes()
-        lines = log.count(b"\n")  # Ray's own lines are in it too
-        ways = {
-            "raytap": raytap,
-            "Ray's tail_job_logs": tail(RAY_CLIENT),
-            "websocket-client": tail(WEBSOCKET),
+    """Start a head, print the log, let them take turns."""
+    made = parser(__doc__, rounds=3)
+    made.add_argument("--lines", type=int, default=LINES)
+    made.add_argument("--viewers", type=int, default=1)
+    made.add_argument("--only", help="one contender alone, to profile it: raytap")
+    options = parse(made)
+    viewers = options.viewers
+    with LocalRay() as head:
+        log = print_log(head, "finished-log", 20_000 if options.quick else options.lines)
+        contenders: dict[str, Callable[[], Reading]] = {
+            RAYTAP: partial(raytap, head, log, viewers),
+            RAY: partial(tail, "ray", head, log, viewers),
         }
-        if options.viewers > 1:
-            ways.pop("websocket-client")
+        if viewers == 1:
+            contenders[SOCKET] = partial(tail, "socket", head, log, viewers)
         if options.only:
-            ways = {options.only: ways[options.only]}
-        rows: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-        for _ in range(options.rounds):
-            for name, way in ways.items():
-                rows[name].append(way(head, job, lines, options.viewers))
-    medians = {
-        name: {key: statistics.median(row[key] for row in taken) for key in taken[0]}
-        for name, taken in rows.items()
-    }
-    if options.json:
-        print(json.dumps({"lines": lines, "bytes": len(log), "medians": medians, "rounds": rows}))
-        return
-    print(f"{len(log) / 1e6:.0f} MB, {lines:,} lines, {options.viewers} viewer(s)")
-    ours = next(iter(medians.values()))["seconds"]
-    for name, median in medians.items():
-        figures = "  ".join(f"{key} {value:.2f}" for key, value in median.items())
-        print(f"{name:22} {figures}   ×{median['seconds'] / ours:.1f}")
+            contenders = {options.only: contenders[options.only]}
+        readings = take_turns(contenders, options.rounds)
+    title = f"A finished log to {viewers} viewer{'s' * (viewers > 1)}"
+    found = [] if options.only else claims(readings, viewers)
+    print_result(Result(found, [work(title, log, readings)]), options.json)
 
 
 if __name__ == "__main__":

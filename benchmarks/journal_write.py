@@ -3,17 +3,17 @@
 Writes frames of 64 KiB in commits of 4 MB, then replays all of it twice: as stored bytes (what the
 HTTP API sends) and as decoded frames. Checks the count and the text of the lines before it prints.
 
-    python -m benchmarks.journal_write [--megabytes 200] [--dir FOLDER] [--json]
+    python -m benchmarks.journal_write [--rounds 1] [--megabytes 200] [--dir FOLDER] [--json]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.measure import parse, parser
+from benchmarks.result import Result, Work, print_result
 from broker.checkpoint import Checkpoint, Mark
 from broker.frame import Frame, encode
 from broker.journal import Record
@@ -111,19 +111,18 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Parse the arguments, run one round, print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--megabytes", type=int, default=200)
-    parser.add_argument("--dir", type=Path, help="where the journal is written")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.dir) as folder:
-        numbers = measure(arguments.megabytes * 10**6, Path(folder))
-    if arguments.json:
-        print(json.dumps(numbers))
-        return
-    for name, value in numbers.items():
-        print(f"{name:24} {value:12,.1f}")
+    """Parse the arguments, run the rounds, print them."""
+    made = parser(__doc__, rounds=1)
+    made.add_argument("--megabytes", type=int, default=200)
+    made.add_argument("--dir", type=Path, help="where the journal is written")
+    options = parse(made)
+    size = (1 if options.quick else options.megabytes) * 10**6
+    rounds = []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(dir=options.dir) as folder:
+            rounds.append(measure(size, Path(folder)))
+    figures = {name: {"measured": [each[name] for each in rounds]} for name in rounds[0]}
+    print_result(Result([], [Work("The journal alone", figures)]), options.json)
 
 
 if __name__ == "__main__":

@@ -1,35 +1,40 @@
-"""What the benchmarks share: alternating runs, each in a process of its own, medians, a table.
+"""What the benchmarks share: contenders that take turns, a stopwatch, their arguments.
 
     args = arguments(__doc__)
     results = alternate({"raytap": (raytap, 4), "raw": (raw, 4)}, args.rounds)
     report([Row("4 subscribers", work=200.0, unit="MB", results=results, beside="raw")], args.json)
 
-A contender is a top-level function (and its arguments) that does the work, checks that it was
-done, and returns the `Run` of its `Stopwatch`.
+A contender of `alternate` is a top-level function (and its arguments) that does the work, checks
+that it was done, and returns the `Run` of its `Stopwatch`; each of its runs is in a fresh process.
+Those of `take_turns` run in this process, because what they measure are processes anyway. Both
+go forwards in one round and backwards in the next, so that nobody always comes after the same
+one. All times are of the monotonic clock, which every process of a machine shares.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from statistics import median
+from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
+from benchmarks.process import peak_mib
+from benchmarks.result import Claim, Result, Work, print_result
+
+T = TypeVar("T")
 Contender = tuple[Callable[..., "Run"], *tuple[Any, ...]]
 
 
 class Run(NamedTuple):
-    """One run. `work` is how much was done where a contender did less than the row says."""
+    """One run. `work` is how much was done where a contender did less than the others."""
 
     seconds: float
-    cpu_seconds: float  # of the measured process alone
-    peak_mib: float  # of the measured process, from its start
+    cpu_seconds: float  # of the measured processes alone
+    peak_mib: float  # of the measured processes, from their start
     work: float | None = None
 
 
@@ -53,98 +58,93 @@ class Stopwatch:
         self.run = Run(seconds, time.process_time() - self._cpu, peak_mib())
 
 
+def take_turns(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run each contender in turn, `rounds` times over; what each gave, a round each."""
+    given: dict[str, list[T]] = {name: [] for name in contenders}
+    turns = list(contenders.items())
+    for _ in range(rounds):
+        for name, work in turns:
+            given[name].append(work())
+        turns.reverse()
+    return given
+
+
+def alternate(contenders: Mapping[str, Contender], rounds: int) -> dict[str, list[Run]]:
+    """`take_turns`, with every run in a fresh process."""
+    return take_turns({name: partial(_apart, *c) for name, c in contenders.items()}, rounds)
+
+
+def _apart(work: Callable[..., Run], *values: Any) -> Run:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *values).result()
+
+
+def ratios(mine: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Round by round, so that a machine that is busy for a while slows both sides of a pair."""
+    return [one / other for one, other in zip(mine, theirs, strict=True)]
+
+
+def speed(runs: Mapping[str, Sequence[Run]], work: float, unit: str) -> dict[str, dict[str, Any]]:
+    """Each contender's figures, one value a round, as `result.Work` takes them."""
+    return {
+        name: {
+            f"{unit}/s": [(run.work or work) / run.seconds for run in taken],
+            "seconds": [run.seconds for run in taken],
+            "CPU s": [run.cpu_seconds for run in taken],
+            "peak MiB": [run.peak_mib for run in taken],
+        }
+        for name, taken in runs.items()
+    }
+
+
 class Row(NamedTuple):
-    """One line of the report: how much of what was done, by whom, beside which contender."""
+    """The same work by several: how much of what was done, by whom, beside which of them.
+
+    `number` is its row of the table, if it has one; `at_least` what the others' rates are to be
+    of the rate of `beside`.
+    """
 
     name: str
     work: float
     unit: str
     results: Mapping[str, Sequence[Run]]
     beside: str
-
-
-def peak_mib() -> float:
-    """This process's largest resident memory, MiB. (`ru_maxrss` would begin at the parent's.)"""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
-def alternate(contenders: Mapping[str, Contender], rounds: int = 5) -> dict[str, list[Run]]:
-    """Run each contender in turn, `rounds` times over; every run in a fresh process.
-
-    Every other round goes backwards, so that nobody always comes after the same one.
-    """
-    results: dict[str, list[Run]] = {name: [] for name in contenders}
-    turns = list(contenders.items())
-    for _ in range(rounds):
-        for name, (work, *values) in turns:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                results[name].append(process.submit(work, *values).result())
-        turns.reverse()
-    return results
-
-
-def arguments(description: str | None, rounds: int = 5) -> argparse.Namespace:
-    """`--rounds N` and `--json`."""
-    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=rounds, help="alternating runs of each")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser.parse_args()
-
-
-def summary(row: Row) -> list[dict[str, object]]:
-    """Each contender's medians. `ratio` is the median over the rounds of its rate over that of the
-    one it stands beside in the same round, so that a machine that is busy for a while slows both;
-    `low` and `high` are the least and the greatest of them."""
-    beside = [_rate(row, run) for run in row.results[row.beside]]
-    lines = []
-    for name, runs in row.results.items():
-        rates = [_rate(row, run) for run in runs]
-        ratios = [mine / other for mine, other in zip(rates, beside, strict=True)]
-        lines.append(
-            {
-                "row": row.name,
-                "contender": name,
-                "rate": round(median(rates), 2),
-                "unit": f"{row.unit}/s",
-                "ratio": round(median(ratios), 3),
-                "low": round(min(ratios), 3),
-                "high": round(max(ratios), 3),
-                "beside": row.beside,
-                "seconds": round(median(run.seconds for run in runs), 4),
-                "cpu_seconds": round(median(run.cpu_seconds for run in runs), 4),
-                "peak_mib": round(median(run.peak_mib for run in runs), 1),
-                "rounds": len(runs),
-            }
-        )
-    return lines
-
-
-def _rate(row: Row, run: Run) -> float:
-    return (run.work or row.work) / run.seconds
+    number: str = "–"
+    at_least: float | None = None
 
 
 def report(rows: Sequence[Row], as_json: bool = False) -> None:
-    """Print the rows' medians: a table, or JSON with the machine it ran on."""
-    lines = [line for row in rows for line in summary(row)]
-    if as_json:
-        machine = {"python": platform.python_version(), "platform": platform.platform()}
-        print(json.dumps({"machine": machine, "rows": lines}))
-        return
-    columns = [
-        "row",
-        "contender",
-        "rate",
-        "unit",
-        "ratio",
-        "low",
-        "high",
-        "seconds",
-        "cpu_seconds",
-        "peak_mib",
-    ]
-    cells = [columns] + [[str(line[column]) for column in columns] for line in lines]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+    """Print the rows' medians: tables, or JSON with the machine it ran on."""
+    claims, works = [], []
+    for row in rows:
+        figures = speed(row.results, row.work, row.unit)
+        rates = {name: each[f"{row.unit}/s"] for name, each in figures.items()}
+        beside = rates.pop(row.beside)
+        for name, mine in rates.items():
+            what = row.name if len(rates) == 1 else f"{row.name}: {name}"
+            values = ratios(mine, beside)
+            claims.append(Claim(row.number, what, row.beside, "×", values, row.at_least))
+        works.append(Work(f"{row.name} ({row.work:,.0f} {row.unit})", figures))
+    print_result(Result(claims, works), as_json)
+
+
+def parser(description: str | None, rounds: int = 5) -> argparse.ArgumentParser:
+    """`--rounds N`, `--quick` and `--json`; a script may add its own."""
+    made = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    made.add_argument("--rounds", type=int, default=rounds, help="alternating runs of each")
+    made.add_argument("--quick", action="store_true", help="a round of next to nothing, as a test")
+    made.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return made
+
+
+def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line; `--quick` is one round."""
+    options = made.parse_args()
+    if options.quick:
+        options.rounds = 1
+    return options
+
+
+def arguments(description: str | None, rounds: int = 5) -> argparse.Namespace:
+    """The command line of a script that adds no options of its own."""
+    return parse(parser(description, rounds))

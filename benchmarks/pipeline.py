@@ -1,35 +1,40 @@
-"""The pipeline alone, beside only decode, split and pack.
+"""Row 4: the pipeline alone, beside only decode, split and pack.
 
     python -m benchmarks.pipeline [--rounds 5] [--megabytes 20] [--json]
 
-The same log, in reads of 1 MiB, to msgpack bytes in chunks of 64 KiB: with all steps (assemble,
-escapes and controls, default rules, private keys, truncation), and with none of them. Two logs:
-one that looks like a training job's (half of its lines from workers in colour, a tqdm bar, some
-Unicode, a secret now and then), and a hostile one. Medians of alternating rounds, CPU time of this
-process. Every line is counted and every planted secret looked for before a time is printed. Below
-the ratio: what each step costs on its own.
+The same log, in reads of 1 MiB, to msgpack bytes in chunks of 64 KiB. "All steps", as the daemon
+puts them together: assemble, screen (where Hyperscan is installed), escapes and controls, the
+shipped rules, private keys, truncation, decode, split, pack. "15 rules": the same with the last 15
+of the shipped ones, which are the dearest. "RE2 alone": without the screen. Beside them bytes that
+are only cut at line ends, decoded, split and packed. Two logs: one that looks like a training
+job's (half of its lines from workers in colour, a tqdm bar, some Unicode, a secret now and then),
+and a hostile one. Every line is counted and every planted secret looked for before a time is
+believed. Below: what each step costs on its own. Each run is in a process of its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import re
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 import msgpack
 
+from benchmarks.measure import Run, Stopwatch, alternate, parse, parser, ratios, speed
+from benchmarks.result import Claim, Result, Work, print_result
 from broker import ansi, private_key
 from broker.lines import LineAssembler, over_long
 from broker.pipeline import Pipeline
-from broker.redact import Redactor
+from broker.redact import DEFAULT_RULES, Redactor
+from broker.screen import make_screen
 
-READ = 1 << 20
-CHUNK = 1 << 16
-SECRET = b"hunter2-0f9e8d7c"
+READ: Final = 1 << 20
+CHUNK: Final = 1 << 16
+SECRET: Final = b"hunter2-0f9e8d7c"
+FEWER: Final = 15
+MEGABYTE: Final = 1_000_000
 
 
 def training_log(size: int) -> bytes:
@@ -124,9 +129,9 @@ def bare(log: bytes) -> Iterator[list[str]]:
         at = end
 
 
-def piped(log: bytes, redactor: Redactor) -> Iterator[list[str]]:
+def piped(log: bytes, pipeline: Pipeline) -> Iterator[list[str]]:
     """All steps."""
-    assembler, pipeline, key_lines = LineAssembler(), Pipeline(redactor), 0
+    assembler, key_lines = LineAssembler(), 0
     for at in range(0, len(log), READ):
         for chunk in assembler.feed(log[at : at + READ]):
             batch = pipeline.process(chunk, key_lines)
@@ -134,30 +139,55 @@ def piped(log: bytes, redactor: Redactor) -> Iterator[list[str]]:
             yield batch.lines
 
 
-def pack(batches: Iterator[list[str]]) -> int:
-    """CPU nanoseconds for all of it, packed."""
-    started = time.process_time_ns()
-    for lines in batches:
-        msgpack.packb({"lines": lines})
-    return time.process_time_ns() - started
+def make_pipeline(rules: int, screened: bool) -> Pipeline:
+    """As the daemon makes it, with the last so many of the shipped rules."""
+    redactor = Redactor(DEFAULT_RULES[-rules:])
+    return Pipeline(redactor, screen=make_screen(redactor.rules) if screened else None)
 
 
-def check(log: bytes, redactor: Redactor) -> int:
-    """Every line is there and no planted secret is; the number of lines."""
-    lines = [line for batch in piped(log, redactor) for line in batch]
-    expected = len(re.findall(rb"\r\n|\n|\r", log))
+def check(log: bytes, pipeline: Pipeline) -> None:
+    """Every line is there and no planted secret is."""
+    lines = [line for batch in piped(log, pipeline) for line in batch]
+    expected = line_count(log)
     assert len(lines) == expected, f"{len(lines)} lines of {expected}"
-    assert sum(map(len, bare(log))) == log.count(b"\n")
     text = "\n".join(lines)
     assert SECRET.decode() not in text
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
     if SECRET in log:
         assert text.count("password=[REDACTED]") == log.count(SECRET)
-    return expected
 
 
-def steps(log: bytes, redactor: Redactor) -> dict[str, float]:
-    """Milliseconds of CPU for each step on its own, over the whole log."""
+def line_count(log: bytes) -> int:
+    """By its three kinds of ends."""
+    return len(re.findall(rb"\r\n|\n|\r", log))
+
+
+def pack(batches: Iterator[list[str]]) -> Run:
+    """All of it, to msgpack bytes."""
+    with Stopwatch() as watch:
+        for lines in batches:
+            msgpack.packb({"lines": lines})
+    return watch.run
+
+
+def all_steps(kind: str, size: int, rules: int, screened: bool) -> Run:
+    """One run of the pipeline."""
+    log, pipeline = LOGS[kind](size), make_pipeline(rules, screened)
+    check(log, pipeline)
+    return pack(piped(log, pipeline))
+
+
+def no_steps(kind: str, size: int) -> Run:
+    """One run of what cannot be left out."""
+    log = LOGS[kind](size)
+    assert sum(map(len, bare(log))) == log.count(b"\n")
+    return pack(bare(log))
+
+
+def steps(log: bytes, rules: int) -> dict[str, dict[str, list[float]]]:
+    """What each step costs on its own, over the whole log."""
+    redactor = Redactor(DEFAULT_RULES[-rules:])
+    screen = make_screen(redactor.rules)
     chunks = [
         chunk
         for assembler in [LineAssembler()]
@@ -169,77 +199,69 @@ def steps(log: bytes, redactor: Redactor) -> dict[str, float]:
     text = [redactor.redact(data)[0] for data in clean]
     lines = [data.decode().split("\n") for data in text]
 
-    def assemble() -> None:
-        assembler = LineAssembler()
-        for at in range(0, len(log), READ):
-            assembler.feed(log[at : at + READ])
-
-    calls: dict[str, Callable[[], object]] = {
-        "assemble (ends, UTF-8, CRC, count)": assemble,
-        "escapes and controls": lambda: [ansi.strip(data) for data in raw],
-        "redact": lambda: [redactor.redact(data) for data in clean],
-        "private keys": lambda: [private_key.redact(data) for data in clean],
-        "over-long lines": lambda: [over_long(data, 10_240) for data in text],
-        "decode and split": lambda: [data.decode().split("\n") for data in text],
-        "pack": lambda: [msgpack.packb({"lines": batch}) for batch in lines],
+    reads = [log[at : at + READ] for at in range(0, len(log), READ)]
+    calls: dict[str, tuple[Callable[[Any], object], Sequence[object]]] = {
+        "assemble (ends, UTF-8, CRC, count)": (LineAssembler().feed, reads),
+        "escapes and controls": (ansi.strip, raw),
+        "redact (RE2)": (redactor.redact, clean),
+        "private keys": (private_key.redact, clean),
+        "over-long lines": (lambda data: over_long(data, 10_240), text),
+        "decode and split": (lambda data: data.decode().split("\n"), text),
+        "pack": (lambda batch: msgpack.packb({"lines": batch}), lines),
     }
-    costs: dict[str, float] = {}
-    for name, call in calls.items():
-        times: list[int] = []
-        for _ in range(3):
-            started = time.process_time_ns()
-            call()
-            times.append(time.process_time_ns() - started)
-        costs[name] = statistics.median(times) / 1e6
-    return costs
+    if screen is not None:
+        calls["screen (Hyperscan)"] = screen.suspects, clean
+    return {name: {"CPU s": [_cpu(*call) for _ in range(3)]} for name, call in calls.items()}
 
 
-def measure(log: bytes, rounds: int) -> dict[str, object]:
-    """One log's row: medians of alternating rounds."""
-    redactor = Redactor()
-    lines = check(log, redactor)
-    with_all: list[int] = []
-    without: list[int] = []
-    for _ in range(rounds):
-        with_all.append(pack(piped(log, redactor)))
-        without.append(pack(bare(log)))
-    ours, theirs = statistics.median(with_all), statistics.median(without)
-    return {
-        "megabytes": len(log) / 1e6,
-        "lines": lines,
-        "pipeline_mb_s": len(log) / ours * 1e3,
-        "bare_mb_s": len(log) / theirs * 1e3,
-        "lines_s": lines / ours * 1e9,
-        "ratio": theirs / ours,
-        "steps_ms": steps(log, redactor),
-    }
+def _cpu(step: Callable[[Any], object], chunks: Sequence[object]) -> float:
+    started = time.process_time()
+    for chunk in chunks:
+        step(chunk)
+    return time.process_time() - started
+
+
+LOGS: Final = {"real-looking": training_log, "hostile": hostile_log}
 
 
 def main() -> None:
-    """Measure both logs and print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=20)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    size = arguments.megabytes * 1_000_000
-    rows = {
-        "training": measure(training_log(size), arguments.rounds),
-        "hostile": measure(hostile_log(size), arguments.rounds),
-    }
-    if arguments.json:
-        print(json.dumps(rows))
-        return
-    for name, row in rows.items():
-        print(
-            f"{name:10} {row['megabytes']:.0f} MB, {row['lines']:,} lines: pipeline "
-            f"{row['pipeline_mb_s']:.0f} MB/s ({row['lines_s']:,.0f} lines/s), bare "
-            f"{row['bare_mb_s']:.0f} MB/s, ratio {row['ratio']:.2f}"
+    """Both logs, all contenders."""
+    made = parser(__doc__)
+    made.add_argument("--megabytes", type=int, default=20)
+    options = parse(made)
+    size = MEGABYTE if options.quick else options.megabytes * MEGABYTE
+    every = len(DEFAULT_RULES)
+    claims, works = [], []
+    for kind, make in LOGS.items():
+        runs = alternate(
+            {
+                "all steps": (all_steps, kind, size, every, True),
+                f"{FEWER} rules": (all_steps, kind, size, FEWER, True),
+                "RE2 alone": (all_steps, kind, size, every, False),
+                "bare": (no_steps, kind, size),
+            },
+            options.rounds,
         )
-        costs = row["steps_ms"]
-        assert isinstance(costs, dict)
-        for step, milliseconds in costs.items():
-            print(f"    {step:36} {milliseconds:8.1f} ms")
+        cpu = {name: [run.cpu_seconds for run in taken] for name, taken in runs.items()}
+        for name, what in (
+            ("all steps", f"all steps, the {every} shipped rules"),
+            (f"{FEWER} rules", f"all steps, {FEWER} rules"),
+            ("RE2 alone", f"all steps, the {every} shipped rules, without Hyperscan"),
+        ):
+            target = 0.35 if kind == "real-looking" and name != "RE2 alone" else None
+            claims.append(
+                Claim(
+                    "4", f"pipeline, {kind} log: {what}", "split, decode, pack", "×",
+                    ratios(cpu["bare"], cpu[name]), at_least=target,
+                )
+            )  # fmt: skip
+        log = make(size)
+        figures = speed(runs, len(log) / 1e6, "MB")
+        for name, taken in runs.items():
+            figures[name]["lines/s"] = [line_count(log) / run.seconds for run in taken]
+        title = f"A {kind} log ({len(log) / 1e6:.0f} MB, {line_count(log):,} lines)"
+        works += [Work(title, figures), Work(f"Its steps alone, {kind}", steps(log, every))]
+    print_result(Result(claims, works), options.json)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgpack
 import zmq
 
+from benchmarks.daemon import LIFTED
 from benchmarks.measure import Row, Run, Stopwatch, alternate, arguments, report
 from tests.support.killable_daemon import KillableDaemon
 from tests.support.ray_standin import RayStandIn
@@ -25,10 +26,6 @@ from tests.support.redis_process import RedisProcess
 
 LINES = 4_000_000
 LINE = b"[step %9d] loss=0.12345 lr=3.0e-04 tokens/s=183042 grad_norm=0.87 eta=02:13:07\n"
-UNLIMITED = {
-    "limits": {"max_bytes": 1 << 34, "max_lines": 10**9, "max_messages": 10**9},
-    "journal": {"max_bytes": 1 << 34, "max_job_bytes": 1 << 34},
-}
 
 
 def healthy() -> Run:
@@ -64,7 +61,7 @@ def _measured(break_it: Callable[[RedisProcess], None]) -> Run:
         standin = stack.enter_context(RayStandIn())
         server = stack.enter_context(RedisProcess(valkey_binary()))
         daemon = stack.enter_context(
-            KillableDaemon(home / "daemon", standin.url, redis=server.url, sections=UNLIMITED)
+            KillableDaemon(home / "daemon", standin.url, redis=server.url, sections=LIFTED)
         )
         context = stack.enter_context(zmq.Context())
         subscriber = stack.enter_context(context.socket(zmq.SUB))
@@ -99,7 +96,8 @@ def main() -> None:
     args = arguments(__doc__)
     contenders = (healthy, paused, killed, silent_subscriber)
     results = alternate({work.__name__: (work,) for work in contenders}, args.rounds)
-    report([Row("ZeroMQ", LINES, "lines", results, healthy.__name__)], args.json)
+    row = Row("ZeroMQ", LINES, "lines", results, healthy.__name__, at_least=0.9)
+    report([row], args.json)
 
 
 if __name__ == "__main__":

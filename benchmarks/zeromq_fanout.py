@@ -1,4 +1,6 @@
-"""ZeroMQ fan-out to 1, 4 and 32 subscribers: outbox and publisher beside raw pyzmq.
+"""Row 5: ZeroMQ fan-out to 1, 4 and 32 subscribers: outbox and publisher beside raw pyzmq.
+
+    python -m benchmarks.zeromq_fanout [--rounds 5] [--json]
 
 The same frames of 64 KiB on both sides, without high-water marks. One process holds all
 subscribers and compares every byte they get; the time is until the last of them has everything.
@@ -11,6 +13,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Any, Final
 
 import zmq
 
@@ -20,13 +23,13 @@ from broker.backoff import Backoff
 from broker.outbox import Outbox, Outgoing
 from publishers.zeromq import ZeromqPublisher
 
-FRAMES = {1: 3000, 4: 1500, 32: 250}
-GROUP = 16  # frames put at once, as after a group commit
+FRAMES: Final = {1: 3000, 4: 1500, 32: 250}  # by subscribers
+GROUP: Final = 16  # frames put at once, as after a group commit
 
 
-def raytap(subscribers: int) -> Run:
+def raytap(subscribers: int, count: int) -> Run:
     """An outbox of the default size in front of the publisher."""
-    frames = sample_frames(FRAMES[subscribers])
+    frames = sample_frames(count)
     publisher = ZeromqPublisher("tcp://127.0.0.1:*", 0)
     joined: set[bytes] = set()
     all_joined = threading.Event()
@@ -45,7 +48,7 @@ def raytap(subscribers: int) -> Run:
             outbox.put(frames[start : start + GROUP])
 
     try:
-        run = _measured(publisher.endpoint, subscribers, all_joined.wait, send)
+        run = _measured(publisher.endpoint, subscribers, count, all_joined.wait, send)
     finally:
         outbox.stop(5.0)
     if outbox.dropped:
@@ -53,9 +56,9 @@ def raytap(subscribers: int) -> Run:
     return run
 
 
-def raw(subscribers: int) -> Run:
+def raw(subscribers: int, count: int) -> Run:
     """A socket and a loop."""
-    frames = sample_frames(FRAMES[subscribers])
+    frames = sample_frames(count)
     with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
         socket.setsockopt(zmq.SNDHWM, 0)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
@@ -69,15 +72,20 @@ def raw(subscribers: int) -> Run:
             for _, _, (topic, payload) in frames:
                 socket.send_multipart([topic, payload])
 
-        return _measured(f"tcp://127.0.0.1:{port}", subscribers, wait_for_all, send)
+        endpoint = f"tcp://127.0.0.1:{port}"
+        return _measured(endpoint, subscribers, count, wait_for_all, send)
 
 
 def _measured(
-    endpoint: str, subscribers: int, wait_for_all: Callable[[], object], send: Callable[[], None]
+    endpoint: str,
+    subscribers: int,
+    count: int,
+    wait_for_all: Callable[[], object],
+    send: Callable[[], None],
 ) -> Run:
     spawn = multiprocessing.get_context("spawn")
     result, theirs = spawn.Pipe()
-    process = spawn.Process(target=subscribe, args=(endpoint, subscribers, theirs))
+    process = spawn.Process(target=subscribe, args=(endpoint, subscribers, count, theirs))
     process.start()
     wait_for_all()
     with Stopwatch() as stopwatch:
@@ -89,9 +97,9 @@ def _measured(
     return stopwatch.run
 
 
-def subscribe(endpoint: str, subscribers: int, result: Connection) -> None:
+def subscribe(endpoint: str, subscribers: int, count: int, result: Connection[Any, Any]) -> None:
     """Receive everything on every socket, and say whether it was right."""
-    expected = [list(frame.message) for frame in sample_frames(FRAMES[subscribers])]
+    expected = [list(frame.message) for frame in sample_frames(count)]
     with zmq.Context() as context:
         poller, positions = zmq.Poller(), {}
         for number in range(subscribers):
@@ -130,11 +138,16 @@ def main() -> None:
     """Run and report."""
     args = arguments(__doc__)
     rows = []
-    for subscribers, count in FRAMES.items():
-        contenders = {"raytap": (raytap, subscribers), "raw pyzmq": (raw, subscribers)}
-        delivered = size_mb(sample_frames(count)) * subscribers
+    for subscribers, most in FRAMES.items():
+        count = most // 50 if args.quick else most
+        contenders = {
+            "raytap": (raytap, subscribers, count),
+            "raw pyzmq": (raw, subscribers, count),
+        }
         results = alternate(contenders, args.rounds)
-        rows.append(Row(f"ZeroMQ fan-out to {subscribers}", delivered, "MB", results, "raw pyzmq"))
+        delivered = size_mb(sample_frames(count)) * subscribers
+        name = f"ZeroMQ fan-out to {subscribers}"
+        rows.append(Row(name, delivered, "MB", results, "raw pyzmq", "5", 0.8))
     report(rows, args.json)
 
 

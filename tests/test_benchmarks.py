@@ -77,7 +77,7 @@ def test_every_row_has_a_script_and_every_script_with_a_row_is_run() -> None:
     for script in scripts:
         assert Path(ROOT, *script.split(".")).with_suffix(".py").is_file(), script
     rows = {row.partition(",")[0] for row in runner.ROWS}
-    assert rows == {*map(str, range(1, 11)), "fan-out"}
+    assert rows == {*map(str, range(1, 11)), "fan-out", "alerts", "recognition"}
 
 
 def test_a_claim_is_held_to_its_target_by_its_median() -> None:
