@@ -72,9 +72,11 @@ class Bus:
             self._changed.wait_for(lambda: self._stopping or self._queued_bytes < QUEUE_BYTES)
             if self._stopping:
                 raise Stopping
+            idle = not self._queue
             self._queue.extend(records)
             self._queued_bytes += size
-            self._changed.notify_all()
+            if idle or self._queued_bytes >= GROUP_BYTES:  # else nobody waits for this
+                self._changed.notify_all()
 
     def wake(self) -> None:
         """Someone joined: tell them where the streams stand now, not at the next idle look."""

@@ -5,20 +5,30 @@ Pure: the time is given. Every method may be called from any thread.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import Final
 
 RETRY_DOWN: Final = 30.0  # seconds until an agent that can't be reached is tried again
-_RESERVE: Final = 0.2  # of the budget: for jobs that print
+_BURST_S: Final = 0.5  # so many seconds' requests may be sent at once
+_USE_S: Final = 1.0  # over which the use by jobs that print is averaged
+_SILENT_MOST: Final = 0.8  # of the budget, while jobs that print leave so much
+_SILENT_LEAST: Final = 0.1
 
 
 @dataclass(slots=True)
 class _Agent:
-    tokens: float
-    filled: float
+    next: float  # when the budget's next request is due
+    next_silent: float  # and the next of a silent job
+    use: float = 0.0  # requests/s of jobs that print, as it was at `used`
+    used: float = 0.0
     failures: int = 0
     retry_at: float | None = None  # out of reach; when to try again
+
+    def use_at(self, now: float) -> float:
+        """The use, if nothing was asked since."""
+        return self.use * math.exp(min(0.0, self.used - now) / _USE_S)
 
 
 class Agents:
@@ -26,6 +36,7 @@ class Agents:
 
     def __init__(self, requests_per_s: float) -> None:
         self._rate = requests_per_s
+        self._burst = max(0.0, _BURST_S - 1 / requests_per_s)
         self._lock = threading.Lock()
         self._agents: dict[str, _Agent] = {}
 
@@ -59,23 +70,32 @@ class Agents:
             if known.failures >= 2:
                 known.retry_at = now + RETRY_DOWN
 
-    def ask(self, agent: str, printing: bool, now: float) -> float:
-        """Take one request from the budget: 0.0, or the seconds until there is one to take.
+    def reserve(self, agent: str, printing: bool, now: float) -> float:
+        """Take one request from the budget: when it may be sent, `now` or later.
 
-        The last fifth is for jobs that print, so over the budget the silent ones wait first.
+        Each caller waits for a place of its own, so over the budget all wait alike, and none in
+        vain. Silent jobs get what those that print leave, but never nothing.
         """
         with self._lock:
             known = self._get(agent, now)
-            known.tokens = min(self._rate, known.tokens + (now - known.filled) * self._rate)
-            known.filled = now
-            needed = 1.0 if printing else min(1.0 + _RESERVE * self._rate, self._rate)
-            if known.tokens >= needed:
-                known.tokens -= 1.0
-                return 0.0
-            return (needed - known.tokens) / self._rate
+            if printing:
+                waiting = known.next_silent - self._burst > now
+                share = 1.0 - _SILENT_LEAST if waiting else 1.0
+                known.use = known.use_at(now) + 1 / _USE_S
+                known.used = now
+                at, known.next = self._place(known.next, share, now)
+            else:
+                left = 1.0 - known.use_at(now) / self._rate
+                share = min(_SILENT_MOST, max(_SILENT_LEAST, left))
+                at, known.next_silent = self._place(known.next_silent, share, now)
+            return at
+
+    def _place(self, due: float, share: float, now: float) -> tuple[float, float]:
+        """When this request may be sent, and when the next one of its kind is due."""
+        return max(now, due - self._burst), max(now, due) + 1 / (share * self._rate)
 
     def _get(self, agent: str, now: float) -> _Agent:
         known = self._agents.get(agent)
         if known is None:
-            known = self._agents[agent] = _Agent(tokens=self._rate, filled=now)
+            known = self._agents[agent] = _Agent(next=now, next_silent=now)
         return known

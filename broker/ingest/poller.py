@@ -42,12 +42,13 @@ class Poller:
         self._reader = reader
         self._choice = choice
         self._standing = standing
+        self._place: float | None = None  # when our request of the agent's budget is due
         self._look_at = 0.0
         self._refusals = 0
         self._back_at = 0.0  # when an agent that was left for the dashboard is asked again
 
     def wait(self, now: float) -> float:
-        """Take one request from the agent's budget; 0.0, or the seconds until there is one."""
+        """Take one request from the agent's budget; 0.0, or the seconds until it is due."""
         if self._choice.elsewhere and now >= self._back_at:
             self._choice.elsewhere = False
             self._refusals = REFUSALS - 1  # one more of them is enough
@@ -55,7 +56,12 @@ class Poller:
         if not agent:
             return 0.0
         printing = self._standing.interval < 2 * self._context.config.poll_interval
-        return self._context.agents.ask(agent, printing, now)
+        if self._place is None:
+            self._place = self._context.agents.reserve(agent, printing, now)
+        if self._place > now:
+            return self._place - now
+        self._place = None
+        return 0.0
 
     def pull(self, over: bool, now: float) -> Pulled:
         """Take what there is now. Raises what `Reader.pull` does."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
@@ -11,60 +13,93 @@ from broker.ingest.agents import RETRY_DOWN, Agents
 A, B = "http://127.0.0.1:1", "http://127.0.0.1:2"
 
 
-def granted(agents: Agents, printing: bool, now: float, agent: str = A) -> int:
-    """How many requests may be sent at one moment."""
-    count = 0
-    while agents.ask(agent, printing, now) == 0.0:
-        count += 1
-    return count
+class Job:
+    """Asks as a worker does: takes a place, waits for it, is served, and asks again at once."""
+
+    def __init__(self, agents: Agents, printing: bool, every: float = 0.0) -> None:
+        self._agents = agents
+        self.printing = printing
+        self._every = every
+        self.served: list[float] = []
+
+    def next(self, now: float) -> float:
+        """When it is served next."""
+        at = self._agents.reserve(A, self.printing, now)
+        self.served.append(at)
+        return at + self._every
 
 
-def test_a_full_budget_is_a_second_s_requests_and_fills_with_time() -> None:
+def run(jobs: list[Job], seconds: float) -> None:
+    """All of them for so long, each step at its time."""
+    due = [(0.0, number) for number in range(len(jobs))]
+    heapq.heapify(due)
+    while due[0][0] < seconds:
+        now, number = due[0]
+        heapq.heapreplace(due, (max(jobs[number].next(now), now + 1e-4), number))
+
+
+def rate(jobs: list[Job], since: float, until: float) -> float:
+    """How many requests a second they sent."""
+    return sum(since <= at < until for job in jobs for at in job.served) / (until - since)
+
+
+def test_alone_a_job_is_served_at_once_and_half_a_second_s_requests_in_a_burst() -> None:
     agents = Agents(100)
-    assert granted(agents, True, 0.0) == 100
-    assert granted(agents, True, 0.25) == 25
-    assert granted(agents, True, 60.0) == 100
+    assert [agents.reserve(A, True, 5.0) for _ in range(50)] == [5.0] * 50
+    assert agents.reserve(A, True, 5.0) == pytest.approx(5.01)
+    assert [agents.reserve(A, True, 9.0) for _ in range(50)] == [9.0] * 50
 
 
-def test_the_last_fifth_of_the_budget_is_for_jobs_that_print() -> None:
+def test_over_the_budget_all_jobs_that_print_are_served_alike() -> None:
     agents = Agents(100)
-    assert granted(agents, False, 0.0) == 80
-    assert granted(agents, True, 0.0) == 20
+    jobs = [Job(agents, True) for _ in range(40)]
+    run(jobs, 10.0)
+    assert rate(jobs, 1.0, 10.0) == pytest.approx(100.0, rel=0.05)
+    counts = [len(job.served) for job in jobs]
+    assert max(counts) - min(counts) <= 2
+    waits = [b - a for job in jobs for a, b in pairwise(job.served) if a > 1.0]
+    assert max(waits) < 0.5  # 40 jobs, 100 requests/s: every 0.4 s
 
 
-def test_over_the_budget_silent_jobs_wait_and_printing_ones_do_not() -> None:
+def test_silent_jobs_get_what_those_that_print_leave() -> None:
     agents = Agents(100)
-    granted(agents, True, 0.0)
-    sent = 0
-    for tick in range(1, 201):  # 2 s with 80 requests/s of printing jobs, and silent ones beside
-        now = tick / 100 + 0.001
-        if tick % 5:
-            assert agents.ask(A, True, now) == 0.0
-        sent += granted(agents, False, now)
-    assert sent < 25  # of 40 that were left: the reserve is filled first
+    printing = [Job(agents, True, every=0.1) for _ in range(5)]  # 50 requests/s
+    silent = [Job(agents, False) for _ in range(100)]
+    run([*printing, *silent], 10.0)
+    assert rate(printing, 2.0, 10.0) == pytest.approx(50.0, rel=0.1)
+    assert rate(silent, 2.0, 10.0) == pytest.approx(50.0, rel=0.15)
 
 
-def test_the_seconds_to_wait_are_enough_and_not_too_many() -> None:
-    agents = Agents(10)
-    for printing in (True, False):
-        granted(agents, True, 100.0)
-        wait = agents.ask(A, printing, 100.0)
-        assert agents.ask(A, printing, 100.0 + wait * 0.9) > 0.0
-        assert agents.ask(A, printing, 100.0 + wait + 1e-9) == 0.0
+def test_silent_jobs_never_get_nothing_and_the_budget_holds() -> None:
+    agents = Agents(100)
+    printing = [Job(agents, True) for _ in range(50)]
+    silent = [Job(agents, False) for _ in range(100)]
+    run([*printing, *silent], 30.0)
+    assert rate(silent, 5.0, 30.0) == pytest.approx(10.0, rel=0.2)
+    assert rate([*printing, *silent], 5.0, 30.0) <= 103.0
+
+
+def test_a_thousand_silent_jobs_do_not_make_one_that_prints_wait() -> None:
+    agents = Agents(100)
+    for _ in range(1000):
+        agents.reserve(A, False, 0.0)
+    assert agents.reserve(A, True, 0.0) == 0.0
 
 
 @pytest.mark.parametrize("printing", [True, False])
 def test_a_budget_of_one_request_a_second_still_serves_everyone(printing: bool) -> None:
     agents = Agents(1)
-    assert agents.ask(A, printing, 0.0) == 0.0
-    assert agents.ask(A, printing, 0.5) == pytest.approx(0.5)
-    assert agents.ask(A, printing, 1.0) == 0.0
+    assert agents.reserve(A, printing, 0.0) == 0.0
+    second = agents.reserve(A, printing, 0.5)
+    assert 1.0 <= second <= 1.25
 
 
 def test_each_agent_has_a_budget_of_its_own() -> None:
     agents = Agents(10)
-    assert granted(agents, True, 0.0, A) == 10
-    assert granted(agents, True, 0.0, B) == 10
+    for _ in range(20):
+        agents.reserve(A, True, 0.0)
+    assert agents.reserve(A, True, 0.0) > 0.0
+    assert agents.reserve(B, True, 0.0) == 0.0
 
 
 def test_an_agent_is_usable_until_it_fails_twice_in_a_row() -> None:
