@@ -35,7 +35,7 @@ stress: $(stamp) ## the long tests, and a seeded run of all faults; SEED=, SECON
 	$(bin)/python -m pytest -m slow --timeout 1800
 	$(bin)/python -m benchmarks.stress --seed $(SEED) --seconds $(SECONDS) $(ARGS)
 
-bench: $(stamp) ## every benchmark beside its alternatives: a table of ratios; ARGS="--only NAME", --json, --rounds N
+bench: $(stamp) ## every benchmark beside its alternatives: a table of ratios; ARGS="4 8" for some rows, --json, --rounds N
 	$(bin)/python -m benchmarks.table $(ARGS)
 
 format: $(stamp) ## put the code into its format

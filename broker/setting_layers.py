@@ -37,12 +37,16 @@ _CLUSTER_FLAGS: Final = {"protocol": "protocol", "follow": "follow", "job": "job
 _NAMED: Final = re.compile(r"([^:/=]*)=(.*)", re.DOTALL)
 
 
+def config_path(flag: object, cwd: Path) -> Path:
+    """Where the file is, or would be."""
+    return cwd / Path(str(flag) if flag else FILE_NAME).expanduser()
+
+
 def file_layer(flag: object, cwd: Path) -> tuple[Layer, set[str]]:
     """The file's settings and the clusters it names; nothing where there is no default file."""
     shown = str(flag) if flag else FILE_NAME
     try:
-        path = cwd / Path(shown).expanduser()
-        text = path.read_bytes().decode("utf-8")
+        text = config_path(flag, cwd).read_bytes().decode("utf-8")
         table = tomllib.loads(text)
     except FileNotFoundError:
         if flag:

@@ -22,6 +22,7 @@ from broker.plain_text import mask_credentials, one_line
 from broker.setting_layers import (
     DEFAULT_CLUSTER,
     cluster_flags,
+    config_path,
     environment_layer,
     file_layer,
     plain_flags,
@@ -62,7 +63,8 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) 
     for name, message in problems(config):
         path = tuple(name.split("."))
         refuse(path, layer[path].origin if path in layer else "", message)
-    return Resolved(_tidied(config), notes)
+    beside = config_path(flags.get("config"), cwd).parent
+    return Resolved(_tidied(config, beside), notes)
 
 
 def read_token(
@@ -112,7 +114,7 @@ def _ray_address(environ: Mapping[str, str], notes: list[str]) -> Setting:
     return Setting([DEFAULT_ENDPOINT], "the default")
 
 
-def _tidied(config: Config) -> Config:
+def _tidied(config: Config, beside: Path) -> Config:
     """Endpoints without the slash at their end, certificates found and readable."""
     clusters = {
         name: replace(
@@ -122,7 +124,8 @@ def _tidied(config: Config) -> Config:
         )
         for name, cluster in config.cluster.items()
     }
-    return replace(config, cluster=clusters)
+    rules = [str(beside / Path(path).expanduser()) for path in config.alerts.rules]
+    return replace(config, cluster=clusters, alerts=replace(config.alerts, rules=rules))
 
 
 def _certificates(ca_file: str, cluster: str) -> str:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from broker.backoff import Backoff
@@ -58,6 +59,12 @@ class Supervisor:
         self.ask_to_stop()
         for watch in self._watches:
             watch.stop(max(0.05, deadline - time.monotonic()))
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to those that run. Any thread, from a signal handler too."""
+        for pid in self.pids().values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def problems(self) -> list[str]:
         """Those that do not run, a line each."""

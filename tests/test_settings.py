@@ -338,3 +338,10 @@ def test_importing_the_settings_reads_neither_environment_nor_disk() -> None:
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
     assert not re.search(r"^(zmq|redis|ssl|urllib3|click)$", done.stdout.replace(" ", "\n"), re.M)
+
+
+def test_files_of_rules_lie_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "raytap.toml").write_text('[alerts]\nrules = ["a.toml", "/b.toml"]\n')
+    config = resolve({"config": "etc/raytap.toml"}, {}, tmp_path).config
+    assert config.alerts.rules == [str(tmp_path / "etc" / "a.toml"), "/b.toml"]

@@ -88,6 +88,14 @@ def test_one_that_fails_is_told_of_and_tried_again(supervise: Make, out: Path) -
     assert supervisor.problems() == ["viewer: it ended by itself (exit status 2); its log says why"]
 
 
+def test_a_signal_is_passed_on(supervise: Make, out: Path) -> None:
+    code = "import signal; signal.signal(signal.SIGHUP, lambda *_: open('{out}', 'a').write('hup'))"
+    supervisor = supervise(code + WRITES_AND_WAITS + "signal.pause()")
+    wait_until(lambda: rows(out))
+    supervisor.signal(signal.SIGHUP)
+    wait_until(lambda: rows(out)[-1] == "hup")
+
+
 def test_stopping_ends_it(supervise: Make, out: Path) -> None:
     supervisor = supervise(WRITES_AND_WAITS)
     wait_until(lambda: rows(out))

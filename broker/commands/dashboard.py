@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 import click
 from msgspec.structs import replace
 
+from broker.addresses import redis_url, zeromq_bind
 from broker.commands.options import configuration
-from broker.commands.upstream import reached, upstream_of
+from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
 from broker.config_checks import problems
 from broker.errors import ConfigError
@@ -90,6 +91,7 @@ def run(config: Config) -> None:
     from subscribers.dashboard.gateway import Gateway
 
     upstream = upstream_of(config, "dashboard")
+    _check(upstream)
     alerts = config.alerts
     gateway = Gateway(
         config.dashboard,
@@ -116,6 +118,17 @@ def run(config: Config) -> None:
         stopping.wait()
     finally:
         gateway.stop()
+
+
+def _check(upstream: Upstream) -> None:
+    """What the subscription would find out only when it has begun."""
+    try:
+        for endpoint in upstream.zeromq:
+            zeromq_bind(endpoint)
+        if upstream.redis:
+            redis_url(upstream.redis)
+    except ValueError as error:
+        raise ConfigError(f"dashboard.upstream: {error}") from None
 
 
 def _version() -> str:

@@ -31,7 +31,8 @@ def command(**flags: object) -> None:
     raytap.example.toml. Without any: Ray at http://127.0.0.1:8265, ZeroMQ on
     tcp://127.0.0.1:5556, HTTP on 127.0.0.1:8270.
 
-    SIGTERM or SIGINT ends it in order within five seconds, a second one at once.
+    SIGTERM or SIGINT ends it in order within five seconds, a second one at once. SIGHUP makes the
+    alerts beside it read their rules again (not on a terminal).
     """
     config, notes = configuration(flags)
     setup(config.log.format, config.log.level)
@@ -50,6 +51,8 @@ def command(**flags: object) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     stopping = _stop_on_signal()
     beside = Supervisor(programs(config))
+    if not sys.stderr.isatty():  # else a terminal that is closed ends it, as it ends everything
+        signal.signal(signal.SIGHUP, lambda number, _frame: beside.signal(number))
     daemon = Daemon(config, tokens, make_publishers(config), version("raytap"), beside)
     try:
         daemon.start()

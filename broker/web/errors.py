@@ -12,10 +12,7 @@ from starlette.responses import Response
 from broker.errors import ClientError
 
 RETRY_AFTER_S: Final = 1
-_ROUTE_ERRORS: Final = {
-    404: "there is nothing here; / lists what there is",
-    405: "only GET and HEAD are answered here",
-}
+_ROUTE_ERRORS: Final = {404: "there is nothing here; / lists what there is"}
 
 
 class JsonResponse(Response):
@@ -30,8 +27,6 @@ class JsonResponse(Response):
 def error_response(status: int, message: str) -> JsonResponse:
     """The one shape; a 503 says when to ask again."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-    if status == 405:
-        headers["Allow"] = "GET, HEAD"
     body = {"error": {"status": status, "message": message}}
     return JsonResponse(body, status_code=status, headers=headers)
 
@@ -45,4 +40,10 @@ def on_client_error(_request: Request, error: Exception) -> Response:
 def on_route_error(_request: Request, error: Exception) -> Response:
     """The handler for what Starlette refuses by itself."""
     assert isinstance(error, HTTPException)
-    return error_response(error.status_code, _ROUTE_ERRORS.get(error.status_code, error.detail))
+    if error.status_code != 405:
+        message = _ROUTE_ERRORS.get(error.status_code, error.detail)
+        return error_response(error.status_code, message)
+    methods = sorted((error.headers or {}).get("Allow", "").replace(" ", "").split(","))
+    response = error_response(405, f"only {' and '.join(methods)} are answered here")
+    response.headers["Allow"] = ", ".join(methods)
+    return response

@@ -105,7 +105,10 @@ class HttpServer:
         listener.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._stall_s * 1000)
         )
-        # What was not sent yet waits with us, where it is counted, not in megabytes with the kernel.
+        # asyncio sets it only where the listener was made for TCP by number: each answer on a kept
+        # connection would wait 40 ms for the other side's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # What was not sent yet waits with us, where it is counted, not with the kernel.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         return listener
 

@@ -53,6 +53,10 @@ class Watched:
         self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
         self.page.on("request", self._request)
 
+    def reconnect(self) -> None:
+        """What waits to try its connection again tries it now."""
+        self.page.evaluate("window.dispatchEvent(new Event('online'))")
+
     def check(self) -> None:
         """Raises `AssertionError` with what was not allowed; CSP violations are console errors."""
         bad = [text for text in self.errors if not any(piece in text for piece in self.allowed)]

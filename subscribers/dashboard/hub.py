@@ -1,0 +1,147 @@
+"""Who is to get what: the meeting point of the feed's thread and the clients' tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final
+
+from broker.errors import ClientError
+from broker.topic import Stream
+from subscribers.dashboard.client import Client, FrameClient
+from subscribers.dashboard.live_frame import Batch, LiveFrame
+
+_MAX_BYTES: Final = 8 << 20  # of the feed's frames that the loop did not get to yet
+PING_S: Final = 15.0
+_TICK_S: Final = 1.0
+
+
+class Hub:
+    """All but `wants`, `deliver` and `changed` runs on the event loop's thread.
+
+    `deliver` waits where the loop is far behind: the feed's subscription then drops live frames
+    and gets them from the journal.
+    """
+
+    def __init__(self, max_clients: int, session_open: Callable[[str], bool]) -> None:
+        self.clients: set[Client] = set()
+        self.connected, self.problem = False, ""
+        self.sent_bytes = 0
+        self._max_clients = max_clients
+        self._session_open = session_open
+        self._topics: dict[Stream | str, set[FrameClient]] = {}  # a job, or a cluster
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._waiting: list[LiveFrame] = []
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    # The feed's thread ---------------------------------------------------------------------------
+
+    def wants(self, stream: Stream) -> bool:
+        """Whether anyone is there for the job's frames."""
+        return stream in self._topics or stream.cluster in self._topics
+
+    def deliver(self, frames: list[LiveFrame], size: int) -> None:
+        """Hand frames of `size` bytes over; they go out in this order."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes < _MAX_BYTES or self._stopped)
+            if self._stopped or self._loop is None:
+                return
+            if not self._waiting:
+                self._loop.call_soon_threadsafe(self._pump)
+            self._waiting += frames
+            self._bytes += size
+
+    def changed(self, connected: bool, problem: str) -> None:
+        """How the link to the brokers is."""
+        with self._changed:
+            if not self._stopped and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._set_state, connected, problem)
+
+    # The loop's thread ---------------------------------------------------------------------------
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve from this loop."""
+        self._loop = loop
+        self._ticking = loop.create_task(self._tick())
+
+    def stop(self) -> None:
+        """End every stream; any thread, idempotent."""
+        with self._changed:
+            if self._stopped:
+                return
+            self._stopped = True
+            self._changed.notify_all()
+            loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._close_all)
+
+    def add(self, client: Client) -> None:
+        """Count the client in, and hand it frames from now on. Raises `ClientError` 503."""
+        if self._stopped:
+            raise ClientError(503, "the gateway is stopping")
+        if len(self.clients) >= self._max_clients:
+            raise ClientError(503, f"{self._max_clients} clients are connected; ask again")
+        self.clients.add(client)
+        if isinstance(client, FrameClient):
+            self._topics.setdefault(client.topic, set()).add(client)
+
+    def remove(self, client: Client) -> None:
+        """The client is gone."""
+        self.clients.discard(client)
+        if isinstance(client, FrameClient) and (group := self._topics.get(client.topic)):
+            group.discard(client)
+            if not group:
+                del self._topics[client.topic]
+
+    def sign_out(self, session: str) -> None:
+        """End the streams that were opened with this cookie."""
+        for client in self.clients:
+            if client.session == session:
+                client.close()
+
+    def _pump(self) -> None:
+        with self._changed:
+            frames, self._waiting = self._waiting, []
+            self._bytes = 0
+            self._changed.notify_all()
+        by_topic: dict[Stream | str, list[LiveFrame]] = defaultdict(list)
+        for live in frames:
+            by_topic[live.stream].append(live)
+            by_topic[live.stream.cluster].append(live)
+        for topic, lives in by_topic.items():
+            if group := self._topics.get(topic):
+                batch = Batch(lives)
+                for client in group:
+                    client.offer(batch)
+
+    def _set_state(self, connected: bool, problem: str) -> None:
+        self.connected, self.problem = connected, problem
+        for client in self.clients:
+            if isinstance(client, FrameClient):
+                client.state_changed = True
+                client.wake()
+
+    def _close_all(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for client in self.clients:
+            client.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now, wall = time.monotonic(), time.time()
+            for client in self.clients:
+                expires = client.grant.expires
+                if (expires is not None and wall >= expires) or (
+                    client.session and not self._session_open(client.session)
+                ):
+                    client.close()
+                elif now - client.written >= PING_S:
+                    client.wake()  # with nothing to send it sends a ping

@@ -1,0 +1,47 @@
+"""A frame of the feed on its way to the clients: encoded once, shared by all of them. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from broker.frame import Frame
+from broker.topic import Stream
+from subscribers.dashboard.event import frame_event, frame_id, id_line
+from subscribers.dashboard.page_frame import PageFrame
+from subscribers.dashboard.positions import Place
+
+_OVERHEAD: Final = 200  # what it takes in a buffer beyond its text
+
+
+class LiveFrame(NamedTuple):
+    """`body` is the event without its id; `id_line` goes before it on the job's own stream."""
+
+    place: Place
+    frame: Frame
+    id_line: bytes
+    body: bytes
+
+    @classmethod
+    def of(cls, frame: Frame, shown: PageFrame) -> LiveFrame:
+        """Encode a frame."""
+        return cls(Place.of(frame), frame, id_line(frame_id(frame)), frame_event(shown))
+
+    @property
+    def stream(self) -> Stream:
+        """The log it belongs to."""
+        return self.place.stream
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self.body) + _OVERHEAD
+
+
+class Batch:
+    """Frames that are handed to many clients at once."""
+
+    __slots__ = ("frames", "size")
+
+    def __init__(self, frames: list[LiveFrame]) -> None:
+        self.frames = frames
+        self.size = sum(frame.size for frame in frames)
