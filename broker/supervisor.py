@@ -110,9 +110,9 @@ class _Watch:
 
     def ask_to_stop(self) -> None:
         with self._lock:
+            if self._process is not None and not self._stopping.is_set():
+                self._process.terminate()  # once: a second one would end it at once
             self._stopping.set()
-            if self._process is not None:
-                self._process.terminate()
 
     def stop(self, timeout: float) -> None:
         if self._thread.ident is None:

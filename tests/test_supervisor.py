@@ -105,6 +105,22 @@ def test_stopping_ends_it(supervise: Make, out: Path) -> None:
     assert len(rows(out)) == 1
 
 
+def test_one_that_ends_in_order_is_asked_once_and_waited_for(supervise: Make, out: Path) -> None:
+    code = (
+        "import signal, time\n"
+        "def stop(*_):\n"
+        "    print('asked', file=open('{out}', 'a'))\n"
+        "    time.sleep(0.3)\n"
+        "    raise SystemExit(print('in order', file=open('{out}', 'a')))\n"
+        "signal.signal(signal.SIGTERM, stop)"
+    )
+    supervisor = supervise(code + WRITES_AND_WAITS)
+    wait_until(lambda: rows(out))
+    supervisor.ask_to_stop()
+    supervisor.stop(5.0)
+    assert rows(out)[1:] == ["asked", "in order"]
+
+
 def test_one_that_does_not_listen_is_killed_in_time(supervise: Make, out: Path) -> None:
     supervisor = supervise(STUBBORN)
     wait_until(lambda: rows(out))
