@@ -25,6 +25,7 @@ CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 Problem: TypeAlias = tuple[str, str]
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _AGENT_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\](:\d{1,5})?|[0-9A-Fa-f:.]+|[\w.-]+(:\d{1,5})?")
 _EXPOSED: Final = "{host} is reached from other machines, and whoever reaches it reads every line; "
@@ -63,6 +64,16 @@ def problems(config: Config) -> Iterator[Problem]:
     ):
         closed = insecure or config.access.required
         yield from _http(section, bind, must_be_local=served and not closed)
+    for origin in config.dashboard.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            yield "dashboard.cors_origins", f"{origin!r} is no origin, such as https://HOST[:PORT]"
+    for setting, url in (
+        ("dashboard.stats_redis", config.dashboard.stats_redis),
+        ("dashboard.upstream.redis", config.dashboard.upstream.redis),
+        ("alerts.upstream.redis", config.alerts.upstream.redis),
+    ):
+        if url:
+            yield from _raised(setting, redis_url, url)
 
 
 def _cluster(cluster: ClusterConfig) -> Iterator[Problem]:

@@ -345,3 +345,27 @@ def test_files_of_rules_lie_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "etc" / "raytap.toml").write_text('[alerts]\nrules = ["a.toml", "/b.toml"]\n')
     config = resolve({"config": "etc/raytap.toml"}, {}, tmp_path).config
     assert config.alerts.rules == [str(tmp_path / "etc" / "a.toml"), "/b.toml"]
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "said"),
+    [
+        ("dashboard", 'cors_origins = ["https://a/path"]', "is no origin"),
+        ("dashboard", 'cors_origins = ["*"]', "is no origin"),
+        ("dashboard", 'stats_redis = "http://r"', "dashboard.stats_redis (raytap.toml line 2)"),
+        ("alerts.upstream", 'redis = "r:6379"', "alerts.upstream.redis (raytap.toml line 2)"),
+    ],
+)
+def test_addresses_of_the_dashboard_and_the_alerts_are_checked_at_start(
+    section: str, line: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "raytap.toml").write_text(f"[{section}]\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        resolve({}, {}, tmp_path)
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("origin", ["https://a.example", "http://[::1]:8080", "http://h:80"])
+def test_origins_are_taken(origin: str, tmp_path: Path) -> None:
+    (tmp_path / "raytap.toml").write_text(f'[dashboard]\ncors_origins = ["{origin}"]\n')
+    assert resolve({}, {}, tmp_path).config.dashboard.cors_origins == [origin]
