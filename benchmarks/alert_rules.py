@@ -24,9 +24,9 @@ from benchmarks.measure import Contender, Run, Stopwatch, alternate, arguments, 
 from benchmarks.result import Claim, Result, Work, print_result
 from benchmarks.sample_frames import LINES, sample_lines
 from broker.frame import Frame
-from subscribers.alerts.engine import Engine
-from subscribers.alerts.links import Links
-from subscribers.alerts.rule import Rule
+from subscribers.alerts.engine.engine import Engine
+from subscribers.alerts.engine.links import Links
+from subscribers.alerts.rules.rule import Rule
 
 FRAMES: Final = 1_000
 SLOW_FRAMES: Final = 20

@@ -27,7 +27,7 @@ from broker.errors import ConfigError
 from broker.exit_status import ExitStatus
 from broker.settings import resolve
 from broker.topic import Stream
-from subscribers.alerts.rules_file import parse as parse_rules
+from subscribers.alerts.rules.rules_file import parse as parse_rules
 from tests.support.fake_broker import FakeBroker
 from tests.support.journal_records import gap_frame, log_frame, point_frame, text
 from tests.support.ports import free_port

@@ -24,7 +24,7 @@ def command(rules: tuple[str, ...], config: str | None, output: str) -> ExitStat
 
     Exit status: 0, 2 something is wrong.
     """
-    from subscribers.alerts.rules_file import RulesError, load
+    from subscribers.alerts.rules.rules_file import RulesError, load
 
     paths = rules or tuple(configuration({"config": config}).config.alerts.rules)
     if not paths:

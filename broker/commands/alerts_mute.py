@@ -57,7 +57,7 @@ def command(
 def _mute(
     url: str, token: str | None, matchers: tuple[str, ...], duration: str | None, reason: str
 ) -> None:
-    from subscribers.alerts.mutes import Mute
+    from subscribers.alerts.notifications.mutes import Mute
 
     if duration is None:
         raise click.UsageError("--for TIME is needed, such as --for 2h")
@@ -72,7 +72,7 @@ def _mute(
 
 
 def _print_mutes(url: str, token: str | None) -> None:
-    from subscribers.alerts.views import AlertsView
+    from subscribers.alerts.delivery.views import AlertsView
 
     view = msgspec.json.decode(ask(url, token, "GET", "/v1/alerts"), type=AlertsView)
     if not view.mutes:

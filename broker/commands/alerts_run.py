@@ -22,7 +22,7 @@ from broker.errors import ConfigError
 from broker.events import get_logger, setup
 
 if TYPE_CHECKING:
-    from subscribers.alerts.service import Frames, Loaded
+    from subscribers.alerts.service.service import Frames, Loaded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -90,10 +90,10 @@ def run(config: Config) -> None:
     """Until told to stop. Raises `ClientError` for what keeps it from starting."""
     from broker.access.access import Access
     from broker.web.server import HttpServer
-    from subscribers.alerts.app import create_app
-    from subscribers.alerts.brokers import Brokers
-    from subscribers.alerts.metrics import Metrics
-    from subscribers.alerts.service import Service
+    from subscribers.alerts.service.app import create_app
+    from subscribers.alerts.service.brokers import Brokers
+    from subscribers.alerts.service.metrics import Metrics
+    from subscribers.alerts.service.service import Service
 
     alerts = config.alerts
     if not alerts.rules:
@@ -126,10 +126,10 @@ def run(config: Config) -> None:
 
 
 def _load(paths: Sequence[str], dashboard: str) -> Loaded:
-    from subscribers.alerts.engine import Engine
-    from subscribers.alerts.links import Links
-    from subscribers.alerts.rules_file import load
-    from subscribers.alerts.service import Loaded
+    from subscribers.alerts.engine.engine import Engine
+    from subscribers.alerts.engine.links import Links
+    from subscribers.alerts.rules.rules_file import load
+    from subscribers.alerts.service.service import Loaded
 
     file = load([Path(path).expanduser() for path in paths])
     for note in file.notes:

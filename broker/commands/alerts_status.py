@@ -16,7 +16,7 @@ from broker.plain_text import one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from subscribers.alerts.views import AlertsView, AlertView, ReceiverView
+    from subscribers.alerts.delivery.views import AlertsView, AlertView, ReceiverView
 
 _COLOURS: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -33,7 +33,7 @@ def command(url: str, token: str | None, output: str, history: int) -> None:
 
     Exit status: 0, 1 the token may not, 2 wrong usage or no token, 3 unreachable.
     """
-    from subscribers.alerts.views import AlertsView
+    from subscribers.alerts.delivery.views import AlertsView
 
     body = ask(url, token, "GET", "/v1/alerts")
     if output == "json":

@@ -26,9 +26,9 @@ from broker.topic import Stream
 from broker.validate import RESOURCE_ID
 
 if TYPE_CHECKING:
-    from subscribers.alerts.alert import Alert
-    from subscribers.alerts.log_times import Clock
-    from subscribers.alerts.trial import Trial
+    from subscribers.alerts.engine.alert import Alert
+    from subscribers.alerts.engine.log_times import Clock
+    from subscribers.alerts.engine.trial import Trial
     from subscribers.replay import JournalClient
 
 BROKER: Final = "http://127.0.0.1:8270"
@@ -67,10 +67,10 @@ def command(
 
     Exit status: 0, 2 wrong rules, 3 the daemon cannot be reached, 4 unknown job.
     """
-    from subscribers.alerts.links import Links
-    from subscribers.alerts.log_times import Clock
-    from subscribers.alerts.rules_file import load
-    from subscribers.alerts.trial import Trial, untried
+    from subscribers.alerts.engine.links import Links
+    from subscribers.alerts.engine.log_times import Clock
+    from subscribers.alerts.engine.trial import Trial, untried
+    from subscribers.alerts.rules.rules_file import load
 
     file = load([rules])
     dashboard = configuration({"config": config}).config.alerts.dashboard if config else ""

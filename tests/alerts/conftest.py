@@ -9,10 +9,10 @@ import pytest
 
 from broker.errors import ConfigError
 from broker.jobview import JobView
-from subscribers.alerts.brokers import Told
-from subscribers.alerts.metrics import Metrics
-from subscribers.alerts.receiver_config import Receiver
-from subscribers.alerts.service import Loaded, Service
+from subscribers.alerts.rules.receiver_config import Receiver
+from subscribers.alerts.service.brokers import Told
+from subscribers.alerts.service.metrics import Metrics
+from subscribers.alerts.service.service import Loaded, Service
 from tests.support import alerting
 from tests.support.alerting import ScriptedEngine, ScriptedFrames
 from tests.support.receiver import Receiver as Web

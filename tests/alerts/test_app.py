@@ -15,10 +15,10 @@ from broker.config import AccessConfig, TokenConfig
 from broker.errors import ClientError
 from broker.topic import Stream
 from broker.web.server import HttpServer
-from subscribers.alerts.app import create_app
-from subscribers.alerts.metrics import Metrics
-from subscribers.alerts.mutes import Mute, new_mute
-from subscribers.alerts.views import AlertsView, ReceiverView, view_of
+from subscribers.alerts.delivery.views import AlertsView, ReceiverView, view_of
+from subscribers.alerts.notifications.mutes import Mute, new_mute
+from subscribers.alerts.service.app import create_app
+from subscribers.alerts.service.metrics import Metrics
 from tests.support.alerting import alert, over
 
 MUTE = Mute("abcd", ['job="secret-1"'], 2e9, "why", "who")

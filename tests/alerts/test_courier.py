@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from broker.backoff import Backoff
-from subscribers.alerts.courier import KEEP_S, Courier
-from subscribers.alerts.delivery import Delivery
-from subscribers.alerts.notification import Notification, NotSent
-from subscribers.alerts.planner import Plan
-from subscribers.alerts.receivers.senders import make_sender
-from subscribers.alerts.receivers.target import Target
-from subscribers.alerts.store import Store
+from subscribers.alerts.delivery.courier import KEEP_S, Courier
+from subscribers.alerts.delivery.delivery import Delivery
+from subscribers.alerts.delivery.receivers.senders import make_sender
+from subscribers.alerts.delivery.receivers.target import Target
+from subscribers.alerts.notifications.notification import Notification, NotSent
+from subscribers.alerts.notifications.planner import Plan
+from subscribers.alerts.store.store import Store
 from tests.support.alerting import alert, notification, receiver
 from tests.support.receiver import OK, Answer, Receiver
 from tests.support.wait import wait_until

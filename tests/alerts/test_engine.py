@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker.errors import ClientError
-from subscribers.alerts.book import MOST_LABEL_SETS
-from subscribers.alerts.rule import LINES_RESOLVE_S
+from subscribers.alerts.engine.book import MOST_LABEL_SETS
+from subscribers.alerts.rules.rule import LINES_RESOLVE_S
 from tests.support.alert_world import START, World
 
 OOM = """
@@ -355,3 +355,15 @@ def test_a_broken_dump_is_refused() -> None:
     world = World(OOM)
     with pytest.raises(ClientError, match="no state of this version"):
         world.engine.restore(b"\x93\x01")
+
+
+def test_one_frame_from_the_future_does_not_stop_a_jobs_clock() -> None:
+    world = World(
+        '[[alert]]\nname = "bad"\nmatch = "bad"\nthreshold = 2\nwindow = "1m"\nresolve_after = "1m"'
+    )
+    world.lines("ok", ts=int((world.now + 1e8) * 1e9))
+    assert world.lines("bad") == []
+    world.wait(300)
+    assert world.lines("bad") == []
+    assert world.lines("bad") == ["bad firing"]
+    assert world.wait(300) == ["bad resolved"]

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.frame import Frame
-from subscribers.alerts.blocks import MOST_CHARACTERS, MOST_LINES, MOST_OPEN
-from subscribers.alerts.book import MOST_SERIES
-from subscribers.alerts.windows import MOST_ENTRIES
+from subscribers.alerts.engine.book import MOST_SERIES
+from subscribers.alerts.engine.windows import MOST_ENTRIES
+from subscribers.alerts.rules.blocks import MOST_CHARACTERS, MOST_LINES, MOST_OPEN
 from tests.support.alert_world import START, World
 
 EVERYTHING = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.errors import ClientError
-from subscribers.alerts.matchers import Matchers
+from subscribers.alerts.rules.matchers import Matchers
 
 LABELS = {"severity": "critical", "job": "train-1"}
 

@@ -7,8 +7,8 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscribers.alerts.patterns import FILTER, PIECE, Patterns, without_literal
-from subscribers.alerts.regexes import compile_block, compile_line
+from subscribers.alerts.rules.patterns import FILTER, PIECE, Patterns, without_literal
+from subscribers.alerts.rules.regexes import compile_block, compile_line
 
 WORDS = ["cuda", "oom", "Loss", "nan", "ä", "ſ", "K"]
 ATOM = st.sampled_from(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscribers.alerts.alert import Transition
-from subscribers.alerts.mutes import Mute, Mutes
-from subscribers.alerts.notification import Notification
-from subscribers.alerts.planner import Planner
+from subscribers.alerts.engine.alert import Transition
+from subscribers.alerts.notifications.mutes import Mute, Mutes
+from subscribers.alerts.notifications.notification import Notification
+from subscribers.alerts.notifications.planner import Planner
 from tests.support.alerting import alert, firing, over, receiver, resolved
 
 ONE = alert()
@@ -180,3 +180,42 @@ def test_every_receiver_hears_of_each_alert_in_order_and_never_the_same_twice(
             for name_ in ("a", "b"):
                 heard = {(f, at) for (who, f), (at, _) in known.items() if who == name_}
                 assert heard == fires
+
+
+def test_the_end_is_told_of_one_that_fired_again_while_it_was_muted() -> None:
+    plans = planner()
+    plans.step([firing(ONE)], 0)
+    plans.use_mutes(Mutes([Mute("m", ['severity="critical"'], until=500.0)]))
+    again = alert(starts_at=ONE.starts_at + 100)
+    plans.step([resolved(ONE, 10), firing(again)], 100)
+    assert plans.step([resolved(again, 200)], 200).notifications == []
+    (end,) = plans.step([], 500).notifications
+    assert end.state == "resolved"
+    assert (end.alert.starts_at, end.alert.ends_at) == (ONE.starts_at, 200)
+
+
+def test_a_clock_that_was_put_back_does_not_silence_repeats() -> None:
+    plans = planner(receiver(repeat_interval=60))
+    plans.step([firing(ONE)], 10_000)
+    assert said(plans.step([], 5_000).notifications) == [("a", "firing", 1)]
+    assert said(plans.step([], 5_030).notifications) == []
+    assert said(plans.step([], 5_060).notifications) == [("a", "firing", 2)]
+
+
+def test_more_alerts_than_a_queue_takes_are_told_as_it_has_room() -> None:
+    plans = planner()
+    many = [alert(f"a{number}") for number in range(5)]
+    told: list[str] = []
+    for now in range(0, 30, 10):
+        transitions = [] if now else [firing(one) for one in many]
+        plan = plans.step(transitions, now, room=lambda _receiver: 2)
+        told += [one.alert.rule for one in plan.notifications]
+    assert sorted(told) == [one.rule for one in many]
+
+
+def test_what_had_no_room_before_it_was_over_is_told_then() -> None:
+    plans = planner()
+    assert plans.step([firing(ONE)], 0, room=lambda _receiver: 0).notifications == []
+    plan = plans.step([resolved(ONE, 5)], 5, room=lambda _receiver: 0)
+    assert said(plan.notifications) == [("a", "firing", 0), ("a", "resolved", 0)]
+    assert plans.told == []

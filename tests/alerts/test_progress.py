@@ -7,7 +7,7 @@ import msgspec
 from broker.frame import Frame
 from broker.jobview import JobView
 from broker.topic import Stream
-from subscribers.alerts.progress import STALE_NS, Position, Progress
+from subscribers.alerts.store.progress import STALE_NS, Position, Progress
 from tests.support.alerting import EPOCH, TS, log
 
 TRAIN = "ray/train-1"
@@ -123,3 +123,10 @@ def test_lines_after_an_end_open_a_job_again() -> None:
     assert progress.changed()[TRAIN].ended
     progress.take(log(1, "b"))
     assert not progress.changed()[TRAIN].ended
+
+
+def test_a_line_that_became_whole_while_we_were_away_is_seen_whole() -> None:
+    progress = Progress({TRAIN: Position(EPOCH, 2, partial=True)})
+    whole = progress.take(log(0, "a", "par: CUDA out of memory", "c"))
+    assert whole == log(1, "par: CUDA out of memory", "c", amends=True)
+    assert progress.take(log(0, "a", "par: CUDA out of memory", "c")) is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from subscribers.alerts.ready_made import NAMES, ready_made
-from subscribers.alerts.rule_checks import notes_of, problems_of
+from subscribers.alerts.rules.ready_made import NAMES, ready_made
+from subscribers.alerts.rules.rule_checks import notes_of, problems_of
 from tests.support.alert_world import World
 
 RAYLET = "(raylet, ip=172.17.0.2) [2026-01-05 13:00:31,947 E 952 952] (raylet)"

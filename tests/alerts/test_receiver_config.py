@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from broker.errors import ConfigError
-from subscribers.alerts.receiver_config import parse_receiver
-from subscribers.alerts.receivers.senders import check_sender
-from subscribers.alerts.receivers.target import read_target
+from subscribers.alerts.delivery.receivers.senders import check_sender
+from subscribers.alerts.delivery.receivers.target import read_target
+from subscribers.alerts.rules.receiver_config import parse_receiver
 
 GOOD: dict[str, Any] = {"name": "a", "kind": "webhook", "url": "https://u:pw@example.com/T0KEN"}
 

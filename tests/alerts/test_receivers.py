@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from broker.errors import ConfigError
-from subscribers.alerts.notification import NotSent, Sender, rfc3339
-from subscribers.alerts.receivers import slack
-from subscribers.alerts.receivers.alertmanager import posted
-from subscribers.alerts.receivers.apprise import AppriseSender
-from subscribers.alerts.receivers.senders import make_sender
-from subscribers.alerts.receivers.target import Target
-from subscribers.alerts.receivers.webhook import WebhookSender, group_key
-from subscribers.alerts.signature import verify
+from subscribers.alerts.delivery.receivers import slack
+from subscribers.alerts.delivery.receivers.alertmanager import posted
+from subscribers.alerts.delivery.receivers.apprise import AppriseSender
+from subscribers.alerts.delivery.receivers.senders import make_sender
+from subscribers.alerts.delivery.receivers.target import Target
+from subscribers.alerts.delivery.receivers.webhook import WebhookSender, group_key
+from subscribers.alerts.delivery.signature import verify
+from subscribers.alerts.notifications.notification import NotSent, Sender, rfc3339
 from tests.support.alerting import alert, notification, over, receiver
 from tests.support.missing import missing
 from tests.support.ports import free_port
@@ -362,3 +363,17 @@ def test_without_apprise_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(ConfigError, match=r"pip install 'raytap\[alerts\]'"):
         AppriseSender(receiver("a", "apprise", url="json://h"), Target("json://h"))
+
+
+def test_time_that_went_by_before_there_was_a_connection_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect = HTTPConnection.connect
+
+    def slow(connection: HTTPConnection) -> None:
+        time.sleep(0.3)  # as a resolver may be
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", slow)
+    with Receiver() as web, pytest.raises(NotSent, match=r"no whole answer within 0\.1 s"):
+        sender(web.url, timeout=0.1).send([notification(ONE)])

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from subscribers.alerts.receiver_config import Receiver, parse_receiver
-from subscribers.alerts.receivers.target import Target
-from subscribers.alerts.receivers.webhook import WebhookSender
+from subscribers.alerts.delivery.receivers.target import Target
+from subscribers.alerts.delivery.receivers.webhook import WebhookSender
+from subscribers.alerts.rules.receiver_config import Receiver, parse_receiver
 from tests.support.alerting import notification, receiver
 from tests.support.missing import missing
 from tests.support.receiver import Post
@@ -88,7 +88,7 @@ def test_the_example_is_right() -> None:
 
 
 def test_every_metric_on_the_page_is_there() -> None:
-    from subscribers.alerts.metrics import Metrics
+    from subscribers.alerts.service.metrics import Metrics
 
     metrics = Metrics("test")
     metrics.watch(lambda: [], lambda: [])

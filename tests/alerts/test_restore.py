@@ -159,3 +159,18 @@ def test_a_half_open_traceback_goes_on_after_a_restart() -> None:
     assert world.lines("goes on") == ["x firing"]
     assert world.last.alert.line == 0
     assert "KeyError: 1" in world.last.alert.annotations["summary"]
+
+
+def test_a_job_that_came_and_failed_while_we_were_away_fires_and_an_older_one_does_not() -> None:
+    world = World('[[alert]]\nname = "failed"\nstatus = "FAILED"')
+    world.told(world.view("a"))
+    left = world.now
+    world.restart()
+    world.now += 7200
+    over = {"state": "ended", "status": "FAILED"}
+    assert world.told(
+        world.view("a"),
+        world.view("b", last_frame_ts=int((left + 60) * 1e9), **over),
+        world.view("c", last_frame_ts=int((left - 60) * 1e9), **over),
+    ) == ["failed firing"]
+    assert world.last.alert.job == "b"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from broker.topic import Stream
-from subscribers.alerts.rule import Rule, parse_rate
-from subscribers.alerts.rules_file import RulesError, load, parse
-from subscribers.alerts.templates import MOST_CHARACTERS
-from subscribers.alerts.templates import parse as parse_template
+from subscribers.alerts.rules.rule import Rule, parse_rate
+from subscribers.alerts.rules.rules_file import RulesError, load, parse
+from subscribers.alerts.rules.templates import MOST_CHARACTERS
+from subscribers.alerts.rules.templates import parse as parse_template
 
 
 def problems(text: str) -> list[str]:

@@ -9,10 +9,10 @@ import pytest
 from broker.errors import ConfigError
 from broker.jobview import JobView
 from broker.topic import Stream
-from subscribers.alerts.brokers import Told
-from subscribers.alerts.receiver_config import parse_receiver
-from subscribers.alerts.service import Service
-from subscribers.alerts.views import AlertsView
+from subscribers.alerts.delivery.views import AlertsView
+from subscribers.alerts.rules.receiver_config import parse_receiver
+from subscribers.alerts.service.brokers import Told
+from subscribers.alerts.service.service import Service
 from tests.alerts.conftest import ScriptedBrokers, Setup
 from tests.support import alerting
 from tests.support.alerting import EPOCH, log
@@ -216,7 +216,7 @@ def test_a_bug_in_a_rule_ends_nothing_else(setup: Setup, web: Web) -> None:
 def test_a_store_that_cannot_be_written_does_not_silence_alerts(
     setup: Setup, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.alerts.database._BUSY_S", 0.05)
+    monkeypatch.setattr("subscribers.alerts.store.database._BUSY_S", 0.05)
     service = setup.begin()
     locker = sqlite3.connect(setup.home / "state" / "alerts.db", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from subscribers.alerts.signature import signed, verify
+from subscribers.alerts.delivery.signature import signed, verify
 
 SECRET, BODY, NOW = b"s3cret", b'{"version":"4"}', 1_763_700_000.9
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ConfigError
-from subscribers.alerts.lock import StateLock
-from subscribers.alerts.mutes import Mute
-from subscribers.alerts.planner import Plan, Told
-from subscribers.alerts.progress import Position
-from subscribers.alerts.schema import StoreError
-from subscribers.alerts.store import Counts, Store
+from subscribers.alerts.notifications.mutes import Mute
+from subscribers.alerts.notifications.planner import Plan, Told
+from subscribers.alerts.service.lock import StateLock
+from subscribers.alerts.store.progress import Position
+from subscribers.alerts.store.schema import StoreError
+from subscribers.alerts.store.store import Counts, Store
 from tests.support.alerting import alert, notification, over
 
 ONE = alert()
@@ -178,3 +178,13 @@ def test_a_directory_that_others_can_look_into_is_refused(tmp_path: Path) -> Non
     (tmp_path / "open").mkdir(mode=0o755)
     with pytest.raises(ConfigError, match="chmod 700"):
         StateLock(tmp_path / "open")
+
+
+def test_one_that_fired_again_behind_a_mute_and_is_over_is_found_by_who_was_told(
+    path: Path, store: Store
+) -> None:
+    again = over(alert(starts_at=ONE.starts_at + 100), ONE.starts_at + 200)
+    store.commit(Plan([ONE], [], [TOLD], []))
+    store.commit(Plan([over(ONE, ONE.starts_at + 50), again], [], [], []))
+    kept = store.kept()
+    assert (kept.alerts, kept.told) == ([again], [TOLD])

@@ -11,10 +11,10 @@ import pytest
 from broker.cli import run
 from broker.exit_status import ExitStatus
 from broker.frame import Frame
-from subscribers.alerts.links import Links
-from subscribers.alerts.log_times import Clock
-from subscribers.alerts.rules_file import parse
-from subscribers.alerts.trial import Trial
+from subscribers.alerts.engine.links import Links
+from subscribers.alerts.engine.log_times import Clock
+from subscribers.alerts.engine.trial import Trial
+from subscribers.alerts.rules.rules_file import parse
 from tests.support.fake_broker import FakeBroker
 
 RULES = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscribers.alerts.windows import CELLS, MOST_ENTRIES, Window
+from subscribers.alerts.engine.windows import CELLS, MOST_ENTRIES, Window
 
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 5)), max_size=80)
 

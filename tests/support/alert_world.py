@@ -7,10 +7,10 @@ from typing import Any
 
 from broker.frame import Frame
 from broker.jobview import JobView
-from subscribers.alerts.alert import Transition
-from subscribers.alerts.engine import Engine
-from subscribers.alerts.links import Links
-from subscribers.alerts.rules_file import parse
+from subscribers.alerts.engine.alert import Transition
+from subscribers.alerts.engine.engine import Engine
+from subscribers.alerts.engine.links import Links
+from subscribers.alerts.rules.rules_file import parse
 
 START = 1_700_000_000.0
 

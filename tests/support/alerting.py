@@ -10,9 +10,9 @@ import msgspec
 
 from broker.frame import Frame
 from broker.jobview import JobView
-from subscribers.alerts.alert import Alert, Transition, fingerprint
-from subscribers.alerts.notification import Notification, State
-from subscribers.alerts.receiver_config import Receiver, parse_receiver
+from subscribers.alerts.engine.alert import Alert, Transition, fingerprint
+from subscribers.alerts.notifications.notification import Notification, State
+from subscribers.alerts.rules.receiver_config import Receiver, parse_receiver
 
 EPOCH = "aaaaaaaaaaaa"
 TS = 2_000_000_000 * 10**9  # when every frame was read: later than any test runs

@@ -11,12 +11,18 @@ from urllib.parse import urlsplit
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize
 
 _FLAGS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+# It is refused on a page that is not of any origin, such as the browser's own about an error.
+_FORGET: Final = "try { localStorage.clear(); } catch (error) { void error; }"
+
+
+def _window() -> ViewportSize:
+    return {"width": 1280, "height": 800}
 
 
 @contextmanager
@@ -38,14 +44,17 @@ def chromium() -> Iterator[Browser]:
 
 
 class Watched:
-    """A page that keeps what no page of ours may do: errors, and requests of other origins.
+    """A page, in a profile of its own, that keeps what no page of ours may do: errors, and
+    requests of other origins.
 
     `allowed`: pieces of console messages that the test expects, such as the browser's own word
     about a 401.
     """
 
-    def __init__(self, context: BrowserContext, origin: str) -> None:
-        self.page: Page = context.new_page()
+    def __init__(self, browser: Browser, origin: str) -> None:
+        self._context = browser.new_context(viewport=_window(), reduced_motion="reduce")
+        self._context.set_default_timeout(5_000)
+        self.page: Page = self._context.new_page()
         self.allowed: list[str] = []
         self.errors: list[str] = []
         self._origin = urlsplit(origin).netloc
@@ -61,6 +70,24 @@ class Watched:
         """Raises `AssertionError` with what was not allowed; CSP violations are console errors."""
         bad = [text for text in self.errors if not any(piece in text for piece in self.allowed)]
         assert not bad, "\n".join(bad)
+
+    def leave(self) -> None:
+        """Nothing of the test is left: its page, what it stored, permitted, resized or allowed.
+
+        What stays is what the browser cached, which makes the next page a fast one.
+        """
+        self.page.evaluate(_FORGET)
+        self.page.goto("about:blank")
+        self._context.clear_cookies()
+        self._context.clear_permissions()
+        self.page.set_viewport_size(_window())
+        self.page.emulate_media(color_scheme="null")
+        self.allowed.clear()
+        self.errors.clear()
+
+    def close(self) -> None:
+        """The page and its profile are gone."""
+        self._context.close()
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

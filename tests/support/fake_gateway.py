@@ -78,10 +78,19 @@ class FakeGateway:
     """Serves at `url` while it is entered. Every method may be called on the test's thread.
 
     `asked` holds `METHOD /path?query` of each request; `refuse`, where set, is the status that
-    everything under /v1 answers.
+    everything under /v1 answers; `index` is the page at each address that is not of a file.
     """
 
     def __init__(self) -> None:
+        self._clients: list[_Client] = []
+        self._lock = threading.Lock()
+        self._app = self._routes()
+        self._server = HttpServer(self._app, "127.0.0.1:0")
+        self._is_up = False
+        self._empty()
+
+    def _empty(self) -> None:
+        self.index = (PAGE / "index.html").read_bytes()
         self.asked: list[str] = []
         self.refuse = 0
         self.degraded: list[str] = []
@@ -92,15 +101,12 @@ class FakeGateway:
         self._state: dict[str, Any] = {"connected": True, "problem": ""}
         self._tokens: dict[str, _Grant] = {}
         self._sessions: dict[str, _Grant] = {}
-        self._clients: list[_Client] = []
-        self._lock = threading.Lock()
-        self._app = self._routes()
-        self._server = HttpServer(self._app, "127.0.0.1:0")
 
     # The server's life ---------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         self._server.start()
+        self._is_up = True
         self.url = f"http://{self._server.address}"
         return self
 
@@ -108,15 +114,26 @@ class FakeGateway:
         self.down()
 
     def down(self) -> None:
-        """The process is gone: every connection ends, no new one comes about."""
+        """The process is gone: every connection ends, no new one comes about. Idempotent."""
         self.cut()
         self._server.stop(0.5)
+        self._is_up = False
         self._clients.clear()
 
     def up(self) -> None:
-        """It is there again, at the same address."""
-        self._server = HttpServer(self._app, self._server.address)
-        self._server.start()
+        """It is there again, at the same address. Idempotent."""
+        if not self._is_up:
+            self._server = HttpServer(self._app, self._server.address)
+            self._server.start()
+            self._is_up = True
+
+    def forget(self) -> None:
+        """It is up, and as if it were new; what browsers hold of its files stays good."""
+        self.cut()
+        with self._lock:
+            self._clients.clear()
+            self._empty()
+        self.up()
 
     def cut(self, what: str = "*") -> None:
         """End the event streams of `events` or `cluster/job`; a glob."""
@@ -234,7 +251,7 @@ class FakeGateway:
 
     def _routes(self) -> Callable[[Scope, Receive, Send], Any]:
         async def index(_request: Request) -> Response:
-            return Response((PAGE / "index.html").read_bytes(), media_type="text/html")
+            return Response(self.index, media_type="text/html")
 
         async def static(request: Request) -> Response:
             file = PAGE / request.path_params["file"]
@@ -269,12 +286,15 @@ class FakeGateway:
             query = scope.get("query_string", b"").decode()
             self.asked.append(f"{scope['method']} {scope['path']}" + (f"?{query}" if query else ""))
 
+            # A page loads dozens of files: its browser has them from the first on.
+            kept = scope["path"].startswith("/static/")
+
             async def secured(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     message["headers"] += [
                         (b"content-security-policy", CSP.encode()),
                         (b"x-content-type-options", b"nosniff"),
-                        (b"cache-control", b"no-store"),
+                        (b"cache-control", b"max-age=3600, immutable" if kept else b"no-store"),
                     ]
                 await send(message)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.fake_gateway import CSP, FakeGateway
+from tests.support.fake_gateway import FakeGateway
 from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Locator, Page
 
-_HTML: Final = """<!doctype html>
+_HTML: Final = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>A log</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/static/theme.css"><link rel="stylesheet" href="/static/app.css">
@@ -44,9 +44,7 @@ def open_pane(
     chosen = {"wrap": False, "numbers": True, "time": False} | settings
     options: dict[str, Any] = {"cluster": "default", "job": job, "settings": chosen, "line": line}
     address = f"{gateway.url}/jobs/default/{job}"
-    headers = {"Content-Type": "text/html", "Content-Security-Policy": CSP}
-    # Once: while a route is there, each request would go through the test's process.
-    page.route(address, lambda route: route.fulfill(body=_HTML, headers=headers), times=1)
+    gateway.index = _HTML
     page.goto(address + fragment)
     page.evaluate(_START, options)
     wait_until(lambda: page.evaluate("states.some((state) => state.connection !== 'loading')"))

@@ -1,0 +1,1 @@
+"""Rules evaluated on frames: which alerts fire, and which resolve."""

@@ -1,0 +1,1 @@
+"""Which receiver is to be told what."""

@@ -1,0 +1,1 @@
+"""What a rules file holds, read, checked and compiled."""

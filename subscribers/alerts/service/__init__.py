@@ -1,0 +1,1 @@
+"""`raytap alerts` as a process."""
