@@ -17,6 +17,8 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     run: int = 0  # the job's start_time, ms
     ended: bool = False  # `end` was published
+    status: str = ""  # the one published last
+    complete: bool | None = None  # what that `end` said
     session: str = ""  # of the head whose file it is
     skip_to: int = 0  # the raw offset up to which a backfill only counts
     partial: bool = False  # the last line was published without its end, as line `line`

@@ -21,6 +21,8 @@ from broker.tether import PARENT
 
 events: Final = get_logger("supervisor")
 
+_NOT_STARTED: Final = "exit status 2"  # wrong usage or configuration
+_MEND_S: Final = 30.0
 _STEADY_S: Final = 60.0  # one that ran so long is started again at once
 
 
@@ -133,6 +135,8 @@ class _Watch:
             if time.monotonic() - started > _STEADY_S:
                 self._backoff.reset()
             pause = self._backoff.next()
+            if status == _NOT_STARTED:  # it will be so again until somebody mends it
+                pause = max(pause, _MEND_S)
             self.restarts += 1
             self.problem = f"it ended by itself ({status}); its log says why"
             events.error("child_ended", child=self.name, how=status, again_in_s=round(pause, 1))

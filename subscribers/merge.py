@@ -177,11 +177,17 @@ class Merge:
                 oldest = next(iter(self._heard))
                 del self._heard[oldest]
                 self._streams.pop(oldest).release()
-            start = "begin" if self._surveyed and self._start == "live" else self._start
             at = self._positions.pop(stream, None)
+            start = "begin" if self._surveyed and self._is_near_end else self._start
             sequencer = Sequencer(stream, start, self._budget, self._stats, at)
             self._streams[stream] = sequencer
         return sequencer
+
+    @property
+    def _is_near_end(self) -> bool:
+        """Whether `start` counts from where a stream stands; one that is new has its first line to
+        come, though others may be told first."""
+        return self._start == "live" or (isinstance(self._start, int) and self._start < 0)
 
     def _has_silent(self, now: float) -> bool:
         for stream, heard in self._heard.items():

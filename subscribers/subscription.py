@@ -35,7 +35,8 @@ class Subscription:
     several endpoints (several brokers of one cluster are a hot standby), or `redis`, a URL.
     `brokers`: HTTP base addresses of the journals; where none are given, those that the brokers'
     heartbeats tell. `start`: "live" (from the first position that is told), "begin", a line
-    number, or a negative number of lines before that position. `positions` goes before `start`:
+    number, or a negative number of lines before that position; with "live" and a negative one, a
+    job that comes up later is begun at its first line. `positions` goes before `start`:
     for `cluster/job`, the epoch and the line to go on from, as an earlier subscription reached
     them (`frame.next`, or one less after a `partial` line: it may be amended); an `end` at that
     very line comes again. `token` is sent to `brokers` only.

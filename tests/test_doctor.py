@@ -368,3 +368,34 @@ def test_a_note_about_rays_variable_is_a_warning(
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
     cli.run(arguments)
     assert "warn  settings         RAY_ADDRESS=ray://head:10001" in capsys.readouterr().out
+
+
+def test_what_serve_would_run_beside_itself_is_checked_too(
+    arguments: list[str],
+    dead: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for section in ("DASHBOARD", "ALERTS"):
+        monkeypatch.setenv(f"RAYTAP_{section}__ENABLED", "true")
+        monkeypatch.setenv(f"RAYTAP_{section}__BIND", f"127.0.0.1:{free_port()}")
+    rules = tmp_path / "rules.toml"
+    monkeypatch.setenv("RAYTAP_ALERTS__RULES", str(rules))
+    cli.run([*arguments, "--ray", dead])
+    assert "FAIL  rules" in capsys.readouterr().out
+    rules.write_text('[[alert]]\nname = "oom"\nmatch = "CUDA out of memory"\n')
+    cli.run([*arguments, "--ray", dead])
+    said = capsys.readouterr().out
+    assert "ok    rules            1 rule(s), 0 receiver(s)" in said
+    assert "ok    dashboard" in said
+    assert "ok    alerts" in said
+
+
+def test_serve_refuses_rules_that_are_wrong_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAYTAP_ALERTS__ENABLED", "true")
+    monkeypatch.setenv("RAYTAP_ALERTS__RULES", str(tmp_path / "missing.toml"))
+    assert cli.run(["serve", "--state-dir", str(tmp_path / "state")]) == ExitStatus.USAGE
+    assert "missing.toml" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from tests.support.little_http import LittleHttp, Reply
 from tests.support.ports import free_port
 
 VIEWS = [
-    JobView("ray", "train-1", "streaming", "RUNNING", source="agent", lines=12345, bytes=5 << 20),
+    JobView("ray", "train-1", "streaming", "RUNNING", source="agent", lines=45, next=12345, bytes=5 << 20),
     JobView("ray", "bad/id", "skipped", reason="its id is no resource id"),
 ]
 
@@ -81,3 +81,15 @@ def test_an_answer_that_is_no_list_is_an_error(capsys: pytest.CaptureFixture[str
 
 def test_an_address_that_is_none_is_wrong_usage() -> None:
     assert cli.run(["jobs", "--broker", "127.0.0.1:8270"]) == 2
+
+
+def test_on_a_narrow_terminal_the_job_s_name_is_what_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_a_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    view = JobView("default", "demo-evaluate-2026-11-21", "streaming", status="RUNNING")
+    jobs(JobList("b", [], [view]))
+    out = capsys.readouterr().out
+    assert "demo-evaluate-2026-11-21" in out
+    assert "REDACTED" not in out

@@ -26,7 +26,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + WRIT
 FAILS = """
 with open("{out}", "a") as out:
     print("begun", file=out)
-raise SystemExit(2)
+raise SystemExit({status})
 """
 Make = Callable[[str], Supervisor]
 
@@ -43,7 +43,7 @@ def supervise(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     made: list[Supervisor] = []
 
     def make(code: str) -> Supervisor:
-        (tmp_path / "a_program.py").write_text(code.format(out=out))
+        (tmp_path / "a_program.py").write_text(code.format(out=out, status=1))
         program = Program("viewer", "a_program", ("one", "two"), b"the configuration")
         supervisor = Supervisor([program], lambda: Backoff(0.05, 0.1))
         made.append(supervisor)
@@ -85,7 +85,7 @@ def test_one_that_fails_is_told_of_and_tried_again(supervise: Make, out: Path) -
     supervisor = supervise(FAILS)
     wait_until(lambda: len(rows(out)) >= 3)
     wait_until(supervisor.problems)
-    assert supervisor.problems() == ["viewer: it ended by itself (exit status 2); its log says why"]
+    assert supervisor.problems() == ["viewer: it ended by itself (exit status 1); its log says why"]
 
 
 def test_a_signal_is_passed_on(supervise: Make, out: Path) -> None:

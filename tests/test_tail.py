@@ -296,6 +296,22 @@ def test_a_reader_that_goes_away_ends_it_quietly(broker: FakeBroker) -> None:
         assert process.stderr.read() == b""
 
 
+def test_a_full_disk_is_said_in_a_line(broker: FakeBroker) -> None:
+    broker.publish(log_frame(0, 10), live=False)
+    program = [sys.executable, "-c", "from broker.cli import main; main()", "tail"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*program, STREAM.job, "--no-follow", "--broker", broker.http],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"raytap: cannot write the lines: No space left on device\n"
+
+
 def test_control_characters_are_escaped_in_text_and_on_a_terminal() -> None:
     hostile = Frame("log", *STREAM, 0, 1, lines=["a\x1b]52;c;aGk=\x07\nb\u202e\tc"])
     escaped = b"a\\x1b]52;c;aGk=\\x07\\nb\\u202e\tc\n"

@@ -70,6 +70,18 @@ def test_a_traceback_goes_with_the_log_line_that_it_begins_on() -> None:
     assert shown(Lens(level=Level.CRITICAL), frame(0, *TRACEBACK)) == []
 
 
+def test_tracebacks_of_two_workers_have_their_own_levels() -> None:
+    graver = [
+        f"(a pid=1) CRITICAL:x:died. {TRACEBACK[0]}",
+        *(f"(a pid=1) {t}" for t in TRACEBACK[1:]),
+    ]
+    error = [f"(b pid=2) {text}" for text in TRACEBACK]
+    lens = Lens(level=Level.CRITICAL)
+    assert shown(lens, frame(0, graver[0], error[0], *graver[1:3], error[1])) == graver[:3]
+    assert shown(lens, frame(5, *error[2:], graver[3])) == graver[3:]
+    assert shown(lens, frame(8, f"(a pid=1) {TRACEBACK[0]}")) == []
+
+
 def test_tracebacks_of_two_jobs_are_kept_apart() -> None:
     lens = Lens(level=Level.ERROR)
     other = Stream("ray", "job-2")

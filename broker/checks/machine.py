@@ -40,6 +40,14 @@ def check_ports(http: HttpConfig, zeromq: ZeromqConfig) -> Iterator[Check]:
         yield _port("zeromq", zeromq.bind, _bind(bind), running, "--zeromq tcp://127.0.0.1:OTHER")
 
 
+def check_server(name: str, bind: str) -> Check:
+    """Whether a server beside the daemon can be bound, or has been already."""
+    address = host_port(bind)
+    refused = _bind(address)
+    running = refused == errno.EADDRINUSE and _is_raytap(address)
+    return _port(name, bind, refused, running, f'[{name}] bind = "127.0.0.1:OTHER"')
+
+
 def check_state_dir(path: str, http: HttpConfig) -> Check:
     """Whether the daemon could use it now, or one that answers at `http` has it already; it is
     not made here."""

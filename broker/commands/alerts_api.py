@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from broker.connection_problem import connection_problem
 from broker.errors import ClientError
 from broker.plain_text import one_line
 
@@ -37,13 +38,10 @@ def ask(base: str, token: str | None, method: str, path: str, body: object | Non
             method, url, headers=headers, retries=False, timeout=_TIMEOUT_S, redirect=False, **extra
         )
     except urllib3.exceptions.HTTPError as error:
-        late = isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
-            error, urllib3.exceptions.NewConnectionError
-        )
+        problem = connection_problem(error, base)
         raise ClientError(
-            408 if late else 503,
-            f"{base}: {one_line(str(error), 200)}; is `raytap alerts` running, and is this its "
-            "address? --url URL names another",
+            problem.status,
+            f"{problem.message}; is `raytap alerts` running? --url URL names another",
         ) from None
     if 200 <= response.status < 300:
         return response.data

@@ -4,85 +4,38 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec.structs import replace
 
-from broker.commands.options import configuration
+from broker.commands.signals import stop_on_signal
+from broker.commands.subscriber_options import subscriber_configuration, subscriber_options
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
-from broker.config_checks import problems
 from broker.errors import ConfigError
-from broker.events import get_logger, setup
+from broker.events import get_logger
 
 if TYPE_CHECKING:
     from subscribers.alerts.service.service import Frames, Loaded
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_OPTIONS: Final = (
-    click.option("--config", metavar="FILE", help="Settings; else ./raytap.toml if there is one."),
-    click.option("--bind", metavar="HOST:PORT", help="Serve /v1/alerts here: 127.0.0.1:8272."),
-    click.option(
-        "--zeromq", multiple=True, metavar="ENDPOINT", help="Follow this broker's ZeroMQ."
-    ),
-    click.option("--redis", metavar="URL", help="Follow by this Redis instead."),
-    click.option("--broker", multiple=True, metavar="URL", help="The broker's HTTP API."),
-    click.option("--state-dir", metavar="DIR", help="The place of alerts.db."),
-    click.option("--insecure", is_flag=True, help="Bind beyond this machine without [access]."),
-    click.option("--log-format", metavar="auto|text|json", help="Of raytap's own log."),
-    click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
-)
-
-
-def _options(command: Command) -> Command:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
 
 @click.command()
 @click.argument("rules", nargs=-1, metavar="[RULES]...")
-@_options
-def command(
-    rules: tuple[str, ...],
-    bind: str | None,
-    zeromq: tuple[str, ...],
-    redis: str | None,
-    broker: tuple[str, ...],
-    **flags: object,
-) -> None:
+@subscriber_options("Serve /v1/alerts here: 127.0.0.1:8272.")
+@click.option("--state-dir", metavar="DIR", help="The place of alerts.db.")
+def command(rules: tuple[str, ...], **flags: Any) -> None:
     """Watch jobs by the rules in the files RULES (else `alerts.rules`), and tell the receivers.
 
     It follows the brokers of [alerts.upstream], else the daemon of the same file, else the one on
     this machine. SIGHUP reads the rules again; SIGTERM or SIGINT ends it within five seconds.
     """
-    config, notes = configuration(flags)
-    setup(config.log.format, config.log.level)
-    for note in notes:
-        get_logger("config").warning("setting_passed_over", note=note)
-    upstream = config.alerts.upstream
-    if zeromq or redis:
-        upstream = replace(upstream, zeromq=list(zeromq), redis=redis or "")
-    if broker:
-        upstream = replace(upstream, brokers=list(broker))
-    beside = Path(str(flags.get("config") or "")).expanduser().parent
-    alerts = replace(
-        config.alerts,
-        rules=list(rules)
-        or [str(beside / Path(rule).expanduser()) for rule in config.alerts.rules],
-        bind=bind or config.alerts.bind,
-        upstream=upstream,
-    )
-    config = replace(config, alerts=alerts)
-    for name, message in problems(config):  # of what the flags changed
-        raise ConfigError(f"{name}: {message}")
+    config = subscriber_configuration("alerts", flags)
+    if rules:
+        config = replace(config, alerts=replace(config.alerts, rules=list(rules)))
     run(config)
 
 
@@ -102,7 +55,6 @@ def run(config: Config) -> None:
     access = Access.of(config.access)
     dashboard = alerts.dashboard or f"http://{reached(config.dashboard.bind)}"
     metrics = Metrics(version("raytap"))
-    stopping = threading.Event()
     service = Service(
         load=lambda: _load(alerts.rules, dashboard),
         subscribe=lambda patterns, positions: _subscribe(upstream, patterns, positions),
@@ -114,7 +66,8 @@ def run(config: Config) -> None:
         history_s=alerts.history,
     )
     server = HttpServer(create_app(service, metrics, access, alerts.bind), alerts.bind)
-    _on_signals(stopping, service.reload)
+    stopping = stop_on_signal()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: service.reload())
     try:
         service.start()
         server.start()
@@ -157,14 +110,3 @@ def _subscribe(
         positions=positions,
         token=upstream.token,
     )
-
-
-def _on_signals(stopping: threading.Event, reload: Callable[[], None]) -> None:
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, lambda _number, _frame: reload())

@@ -9,10 +9,13 @@ import click
 import msgspec
 
 from broker.checks import Check, verdict
-from broker.checks.machine import check_packages, check_ports, check_state_dir
+from broker.checks.machine import check_packages, check_ports, check_server, check_state_dir
 from broker.checks.ray import check_cluster
 from broker.checks.redis_server import check_redis
+from broker.commands.alert_rules import checked_rules
 from broker.commands.options import config_options, configuration
+from broker.config import AlertsConfig
+from broker.errors import ConfigError
 from broker.exit_status import ExitStatus
 from broker.plain_text import mask_credentials, one_line
 from broker.settings import Resolved
@@ -53,6 +56,21 @@ def _checks(resolved: Resolved) -> Iterator[Check]:
         yield from check_cluster(name, cluster, os.environ)
     yield check_redis(config.publish.redis)
     yield from check_ports(config.http, config.publish.zeromq)
+    if config.dashboard.enabled:
+        yield check_server("dashboard", config.dashboard.bind)
+    if config.alerts.enabled:
+        yield check_server("alerts", config.alerts.bind)
+        yield _check_rules(config.alerts)
+
+
+def _check_rules(alerts: AlertsConfig) -> Check:
+    try:
+        found = checked_rules(alerts)
+    except ConfigError as error:
+        advice = "`raytap alerts check FILE` shows all that is wrong in a file"
+        return Check("fail", "rules", one_line(error.message, 400), advice)
+    counts = f"{len(found.rules)} rule(s), {len(found.receivers)} receiver(s)"
+    return Check("ok", "rules", f"{counts} in {', '.join(alerts.rules)}")
 
 
 def _line(check: Check) -> str:

@@ -18,6 +18,9 @@ _COLOURS: Final = {
     "streaming": "green", "connecting": "cyan", "reconnecting": "yellow", "queued": "yellow",
     "failed": "red", "skipped": "yellow",
 }  # fmt: skip
+_WIDE: Final = 110  # columns of a terminal that take all of it; --json has it anyway
+_NAME: Final = 40
+_MORE: Final = ("BYTES", "RECONN", "DROPPED", "REDACTED")
 
 
 @click.command()
@@ -66,29 +69,31 @@ def _print_table(jobs: list[JobView]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    wide = console.width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
     several = len({view.cluster for view in jobs}) > 1
-    for name in ("JOB", "STATUS", "STATE", "SOURCE"):
-        table.add_column(name, no_wrap=name != "JOB", overflow="fold")
-    for name in ("LINES", "BYTES", "LINES/S", "RECONN", "DROPPED", "REDACTED"):
+    names = [f"{view.cluster}/{view.job}" if several else view.job for view in jobs]
+    # Whatever else has to give, it must be seen which job a row is about.
+    table.add_column("JOB", overflow="fold", min_width=min(_NAME, max(map(len, names))))
+    for name in ("STATUS", "STATE", *(["SOURCE"] if wide else [])):
+        table.add_column(name, no_wrap=True)
+    for name in ("LINES", "LINES/S", *(_MORE if wide else [])):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("NOTE", overflow="fold")
-    for view in jobs:
-        name = f"{view.cluster}/{view.job}" if several else view.job
+    for name, view in zip(names, jobs, strict=True):
+        more = _size(view.bytes), f"{view.reconnects:,}", f"{view.dropped:,}", f"{view.redacted:,}"
         table.add_row(
             Text(one_line(name)),
             Text(one_line(view.status)),
             Text(view.state, style=_COLOURS.get(view.state, "")),
-            Text(one_line(view.source)),
-            f"{view.lines:,}",
-            _size(view.bytes),
+            *([Text(one_line(view.source))] if wide else []),
+            f"{view.next:,}",
             f"{view.lines_per_s:,.0f}",
-            f"{view.reconnects:,}",
-            f"{view.dropped:,}",
-            f"{view.redacted:,}",
+            *(more if wide else []),
             Text(_note(view)),
         )
-    Console().print(table)
+    console.print(table)
 
 
 def _note(view: JobView) -> str:

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from broker.commands.journals import find_daemon, idle_journal, journal_options, named_stream
+from broker.connection_problem import connection_problem
 from broker.errors import ClientError
 from broker.plain_text import one_line
 from broker.topic import Stream
@@ -67,7 +68,7 @@ def _ask(base: str, token: str | None, stream: Stream) -> int:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = urllib3.request("DELETE", url, headers=headers, retries=False, timeout=30.0)
     except urllib3.exceptions.HTTPError as error:
-        raise ClientError(503, f"{base}: {one_line(str(error))}") from None
+        raise connection_problem(error, base) from None
     try:
         answer = msgspec.json.decode(response.data, type=_Answer)
     except msgspec.MsgspecError:

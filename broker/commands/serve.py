@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from importlib.metadata import version
-from types import FrameType
 from typing import Final
 
 import click
 
 from broker.commands.options import config_options, configuration
 from broker.commands.own_token import with_own_token
+from broker.commands.signals import stop_on_signal
 from broker.config import Config
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
@@ -42,6 +41,7 @@ def command(**flags: object) -> None:
         name: read_token(cluster, os.environ, name=name) for name, cluster in config.cluster.items()
     }
     config = with_own_token(config, os.environ)
+    from broker.commands.alert_rules import checked_rules
     from broker.commands.supervised import programs
     from broker.daemon import Daemon
     from broker.supervisor import Supervisor
@@ -49,7 +49,9 @@ def command(**flags: object) -> None:
     # A reader works in long C calls; with the default of 5 ms the journal and the publishers wait
     # for it after each call of theirs (1.79 s against 1.42 s for 224 MB).
     sys.setswitchinterval(SWITCH_SECONDS)
-    stopping = _stop_on_signal()
+    stopping = stop_on_signal()
+    if config.alerts.enabled:
+        checked_rules(config.alerts)  # said now, not by a child that is started again and again
     beside = Supervisor(programs(config))
     if not sys.stderr.isatty():  # else a terminal that is closed ends it, as it ends everything
         signal.signal(signal.SIGHUP, lambda number, _frame: beside.signal(number))
@@ -74,16 +76,3 @@ def make_publishers(config: Config) -> list[Publisher]:
         redis = config.publish.redis
         publishers.append(RedisPublisher(redis.url, redis.socket_timeout))
     return publishers
-
-
-def _stop_on_signal() -> threading.Event:
-    stopping = threading.Event()
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return stopping

@@ -6,6 +6,7 @@ The daemon's own, resolved: flags and environment included, and no secret on a c
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -30,6 +31,8 @@ def programs(config: Config) -> list[Program]:
 
 def main() -> int:
     """Run the one that the first argument names, until told to stop; its exit status."""
+    # The daemon passes it to all: the alerts read their rules again, to others it says nothing.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     tie_to_parent()
     config = msgspec.json.decode(sys.stdin.buffer.read(), type=Config)
     module = importlib.import_module(f"broker.commands.{_COMMANDS[sys.argv[1]]}")

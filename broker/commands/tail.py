@@ -115,9 +115,11 @@ def command(
             return _verdict(
                 wanted, follow(wanted, frames, printer, _note, quiet_ends=quiet, joined=joined)
             )
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit is quiet
-        return ExitStatus.OK
+        if isinstance(error, BrokenPipeError):
+            return ExitStatus.OK
+        raise ClientError(500, f"cannot write the lines: {error.strerror or error}") from None
 
 
 def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, follow: bool) -> Place:
@@ -151,7 +153,7 @@ def _optics(
 
 
 def _coloured() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _printer(output: str, lens: Lens, paint: Paint, jobs: Jobs, *, timestamps: bool) -> Printer:

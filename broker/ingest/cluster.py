@@ -301,6 +301,8 @@ def _view_of(cluster: str, job: str, at: Checkpoint) -> JobView:
         cluster,
         job,
         "ended" if at.ended else "waiting",
+        status=at.status,
+        complete=at.complete,
         run=at.run,
         source=at.source,
         epoch=at.epoch,

@@ -115,17 +115,18 @@ class Framer:
         records.append(self._record(frame))
         return records
 
-    def status(self, status: str, run: int, now_ns: int) -> Record:
-        """Ray's word on the job changed, or a new run of its id began."""
-        self.position = _with(self.position, run=run, ended=False)
-        return self._record(replace(self._frame("status", now_ns), status=status, run=run))
+    def status(self, status: str, run: int, now_ns: int, why: str = "") -> Record:
+        """Ray's word on the job changed, or a new run of its id began. `why`: as in `end`."""
+        self.position = _with(self.position, run=run, ended=False, status=status, complete=None)
+        frame = self._frame("status", now_ns)
+        return self._record(replace(frame, status=status, run=run, message=why))
 
-    def end(self, status: str, complete: bool, now_ns: int) -> Record:
-        """The job is over, and so (for now) is its log."""
-        self.position = _with(self.position, ended=True)
+    def end(self, status: str, complete: bool, now_ns: int, why: str = "") -> Record:
+        """The job is over, and so (for now) is its log. `why`: Ray's words, made safe."""
+        self.position = _with(self.position, ended=True, status=status, complete=complete)
         frame = self._frame("end", now_ns)
         run = self.position.run
-        return self._record(replace(frame, status=status, run=run, complete=complete))
+        return self._record(replace(frame, status=status, run=run, complete=complete, message=why))
 
     def error(self, code: int, message: str, now_ns: int) -> Record:
         """Something went wrong that subscribers should know of."""
@@ -136,7 +137,8 @@ class Framer:
         self.totals.resets += 1
         self.reset_reason = reason
         self.skip_to = self.marked = 0
-        self.position = Checkpoint(run=self.position.run, session=self.position.session)
+        at = self.position
+        self.position = Checkpoint(run=at.run, session=at.session, status=at.status)
 
     def _name_epoch(self, chunk: Chunk, now_ns: int) -> list[Record]:
         if self.position.epoch:
@@ -169,6 +171,8 @@ class Framer:
             source=source,
             run=self.position.run,
             ended=self.position.ended,
+            status=self.position.status,
+            complete=self.position.complete,
             session=self.position.session,
             skip_to=self.skip_to if (chunk.offset or 0) < self.skip_to else 0,
         )

@@ -180,7 +180,8 @@ class Worker:
             self._over_since = None
             self._stable = None
             self._standing.interval = self._context.config.poll_interval
-            self._context.put([self._framer.status(job.status, job.run, self._ns())])
+            why = job.why if job.terminal else ""
+            self._context.put([self._framer.status(job.status, job.run, self._ns(), why)])
 
     def _read(self, job: RayJob, lost: bool, now: float) -> float | None:
         self._poller.probe_agent(now)
@@ -283,7 +284,8 @@ class Worker:
             self._reader.finish()
             status = "LOST" if lost else job.status
             self._standing.complete = complete
-            self._context.put([self._framer.end(status, complete, self._ns())])
+            why = "" if lost else job.why
+            self._context.put([self._framer.end(status, complete, self._ns(), why)])
             events.info("job_ended", job=str(self.stream), status=status, lines=self._framer.next)
             self._ended_at = now
         self._standing.state = "ended"

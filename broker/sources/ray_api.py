@@ -6,16 +6,18 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from broker.error_message import sanitize_error_message
 from broker.errors import ClientError
 from broker.plain_text import mask_credentials, one_line
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 
+_MOST_WORDS: Final = 500  # characters
 TERMINAL: Final = frozenset({"STOPPED", "SUCCEEDED", "FAILED", "LOST"})
 
 
 class RayJob(msgspec.Struct, frozen=True):
-    """The part of a job record that we keep. The rest holds secrets and is never decoded."""
+    """The part of a job record that we keep. The rest holds secrets and is never kept."""
 
     type: str = ""
     submission_id: str | None = None
@@ -24,6 +26,19 @@ class RayJob(msgspec.Struct, frozen=True):
     start_time: int | None = None  # ms since 1970
     end_time: int | None = None
     driver_agent_http_address: str | None = None
+    message: str | None = None  # its first line: a failed job's goes on with its log
+
+    def __post_init__(self) -> None:
+        if self.message:
+            first = self.message[:_MOST_WORDS].partition("\n")[0].partition(", last available")[0]
+            msgspec.structs.force_setattr(self, "message", first)
+
+    @property
+    def why(self) -> str:
+        """Ray's words for a job that did not succeed, on one line and without secrets."""
+        if not self.message or self.status == "SUCCEEDED":
+            return ""
+        return sanitize_error_message(self.message, "")
 
     @property
     def run(self) -> int:

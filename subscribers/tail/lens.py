@@ -9,6 +9,7 @@ from broker.frame import Frame
 from broker.topic import Stream
 from subscribers.recognition.levels import Level
 from subscribers.recognition.recogniser import Marks, Recogniser
+from subscribers.recognition.tracebacks import MAX_WORKERS
 from subscribers.recognition.workers import Worker
 from subscribers.tail.patterns import any_of
 
@@ -69,11 +70,12 @@ class Lens:
 
 
 class _Blocks:
-    """One stream: a traceback has one level, the gravest of an error and of its first line."""
+    """One stream: a traceback has one level, the gravest of an error and of its first line. Those
+    of its workers may be interleaved, so each has its own."""
 
     def __init__(self) -> None:
         self._recogniser = Recogniser()
-        self._level = Level.ERROR  # of the traceback that may go on
+        self._graver: dict[str, int] = {}  # by worker: its last traceback's, where above an error
 
     def mark(self, frame: Frame) -> tuple[Marks, bytes]:
         """What was recognised, and a level for each line."""
@@ -81,12 +83,22 @@ class _Blocks:
         if not marks.roles.strip("."):
             return marks, marks.levels
         levels = bytearray(marks.levels)
+        names = {worker.index: worker.name for worker in marks.workers}
         for index, role in enumerate(marks.roles):
+            if role == ".":
+                continue
+            name = names.get(index, "")
             if role == "T":
-                self._level = Level(max(levels[index], Level.ERROR))
-            if role != ".":
-                levels[index] = max(levels[index], self._level)
+                self._begin(name, levels[index])
+            levels[index] = max(levels[index], self._graver.get(name, Level.ERROR))
         return marks, bytes(levels)
+
+    def _begin(self, name: str, level: int) -> None:
+        self._graver.pop(name, None)
+        if level > Level.ERROR:
+            self._graver[name] = level
+            if len(self._graver) > MAX_WORKERS:
+                del self._graver[next(iter(self._graver))]
 
 
 def _matching(

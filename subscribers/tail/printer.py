@@ -151,6 +151,8 @@ def describe(frame: Frame) -> str:
         said = f"{span} are missing ({frame.reason}{why})"
     elif frame.kind == "end":
         said = f"ended: {frame.status or 'over'}, {frame.next} lines"
+        if frame.message:
+            said += f" ({frame.message})"
         if frame.complete is False:
             said += "; its log may be incomplete"
     elif frame.kind == "reset":

@@ -117,7 +117,7 @@ def test_a_reset_keeps_the_run_and_the_session() -> None:
     log.framer.status("RUNNING", 5, 1)
     log.write(b"one\n")
     log.framer.reset("x")
-    assert log.framer.position == Checkpoint(run=5, session="s")
+    assert log.framer.position == Checkpoint(run=5, session="s", status="RUNNING")
 
 
 def test_another_head_is_one_only_where_a_file_was_read() -> None:
@@ -188,7 +188,12 @@ def test_an_end_is_in_the_checkpoint_until_a_new_run_begins() -> None:
     log = Log()
     log.framer.status("RUNNING", 5, 1)
     log.write(b"a\n")
-    end = log.framer.end("FAILED", True, 1)
+    end = log.framer.end("FAILED", True, 1, "exit code 3")
+    assert (at(end).status, at(end).complete, frame([end]).message) == (
+        "FAILED",
+        True,
+        "exit code 3",
+    )
     assert (at(end).ended, frame([end]).status, frame([end]).run) == (True, "FAILED", 5)
     (line,) = log.write(b"after the end\n")
     assert at(line).ended

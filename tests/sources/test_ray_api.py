@@ -10,7 +10,7 @@ from broker.config import ClusterConfig
 from broker.errors import ClientError
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
-from broker.sources.ray_api import RayApi
+from broker.sources.ray_api import RayApi, RayJob
 from tests.support.little_http import LittleHttp, Reply
 
 RAYTAP = Reply(404, {"error": {"status": 404, "message": "there is nothing at this path"}})
@@ -52,3 +52,15 @@ def test_json_of_another_kind_is_named() -> None:
     errors, _ = refusals(Reply(200, "hunter2"))
     assert all("is not what it should be" in error.message for error in errors)
     assert "hunter2" not in str(errors)
+
+
+def test_of_a_failed_job_s_message_its_first_words_are_kept_without_its_log() -> None:
+    said = "Job entrypoint command failed with exit code 3, last available logs (truncated to 9):\n"
+    job = RayJob(status="FAILED", message=said + "password=hunter2\n" * 1000)
+    assert job.message == job.why == "Job entrypoint command failed with exit code 3"
+
+
+def test_what_ray_says_of_a_job_is_shown_without_secrets() -> None:
+    job = RayJob(status="FAILED", message="runtime env: https://u:hunter2@host/x failed")
+    assert "hunter2" not in job.why
+    assert RayJob(status="SUCCEEDED", message="Job finished successfully.").why == ""

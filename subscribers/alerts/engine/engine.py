@@ -186,7 +186,9 @@ class Engine:
         if frame.kind == "gap":
             self._jobs.gap(chosen, state, frame)
         elif frame.kind in ("status", "end"):
-            self._jobs.status(chosen, state, known.stream, frame.status, frame.run, state.clock)
+            self._jobs.status(
+                chosen, state, known.stream, frame.status, frame.run, state.clock, frame.message
+            )
             if frame.kind == "end":
                 self._end(known)
 

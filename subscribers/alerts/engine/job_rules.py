@@ -20,7 +20,14 @@ class JobRules:
         self._book = book
 
     def status(
-        self, chosen: Chosen, state: StreamState, stream: Stream, status: str, run: int, time: float
+        self,
+        chosen: Chosen,
+        state: StreamState,
+        stream: Stream,
+        status: str,
+        run: int,
+        time: float,
+        why: str = "",
     ) -> None:
         """The job's status at a time. What has been over in the same run is not running again:
         two brokers, or a frame and a list, may tell it in another order."""
@@ -43,7 +50,7 @@ class JobRules:
             if series is not None:
                 self._book.end(entry, series, time)
             if status in entry.rule.status:
-                self._hold_status(entry, state, stream, time)
+                self._hold_status(entry, state, stream, time, why)
 
     def known(self, chosen: Chosen, state: StreamState, stream: Stream, time: float) -> None:
         """The status goes on: for rules that came later than it."""
@@ -113,11 +120,13 @@ class JobRules:
             series.hold(begins)
         self._book.advance(entry, series, now)
 
-    def _hold_status(self, entry: Entry, state: StreamState, stream: Stream, time: float) -> None:
+    def _hold_status(
+        self, entry: Entry, state: StreamState, stream: Stream, time: float, why: str = ""
+    ) -> None:
         series = entry.find(stream, str(stream))
         if series is None:
             return
-        series.detail = _detail(state, stream)
+        series.detail = _detail(state, stream, why)
         series.hold(time)
         if state.status in TERMINAL:
             series.until = time + entry.rule.for_ + entry.rule.resolves

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 NAMES: Final = {
-    "line": "the line; of a traceback its last one",
+    "line": "the line; of a traceback its last one; of a job's status why, in Ray's words",
     "number": "the line's number, from 0; of a traceback its first one's",
     "before": "the lines before it",
     "after": "the lines after it",

@@ -11,6 +11,7 @@ from broker.jobview import JobView
 from subscribers.replay import JournalClient
 
 INTERVAL_S: Final = 3.0
+_TOKEN_FROM: Final = "--token-file or alerts.upstream.token_file"
 
 
 class Told(NamedTuple):
@@ -31,7 +32,7 @@ class Brokers:
         self, bases: Sequence[str], token: str | None = None, interval_s: float = INTERVAL_S
     ) -> None:
         self.latest: Told | None = None
-        self._clients = [JournalClient(base, token) for base in bases]
+        self._clients = [JournalClient(base, token, _TOKEN_FROM) for base in bases]
         self._interval_s = interval_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="raytap-alerts-brokers", daemon=True)
