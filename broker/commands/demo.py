@@ -19,6 +19,7 @@ from broker.demo.stage import Stage, given_cluster
 from broker.demo.steps import Steps
 from broker.exit_status import ExitStatus
 
+ROUNDS = 12  # of the jobs, where somebody looks on: about two minutes
 _GLANCE_S = 0.25
 
 
@@ -44,8 +45,9 @@ def command(once: bool, ray: str | None) -> int:
     jobs run or with --once: 130.
     """
     steps = Steps()
-    stage = Stage(steps, given_cluster(ray, os.environ, steps))
     once = once or not sys.stdout.isatty()
+    given = given_cluster(ray, os.environ, steps)
+    stage = Stage(steps, given, alerts_last=3 if once else 30)
     shown = Shown(once)
     with Interrupts() as interrupts:
         try:
@@ -86,7 +88,7 @@ class Shown:
             "default/*", zeromq=stage.addresses.zeromq, brokers=stage.addresses.http, start="begin"
         ) as frames:
             with steps.step("Submitting two jobs"):
-                run = Run(stage, JOBS_S if self._once else math.inf)
+                run = Run(stage, JOBS_S) if self._once else Run(stage, math.inf, ROUNDS)
             self.begun = True
             self._hints = hints(stage.addresses, run.jobs, own_head=not stage.given)
             click.echo(f"\n{self._hints}\n\nTheir lines as they come:")
@@ -118,7 +120,7 @@ class Shown:
         self.report = report
         click.secho(f"\n{report.as_text()}", fg="green" if report.ok else "red")
         if not self._once:
-            click.echo(f"\nAll of it stays up until Ctrl-C. {self._hints}\n")
+            click.echo(f"\nAll of it stays up until Ctrl-C.\n\n{self._hints}\n")
 
 
 def _colours() -> bool:

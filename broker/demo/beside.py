@@ -9,9 +9,6 @@ from urllib.parse import urlsplit
 
 from broker.demo.receiver import Receiver
 
-DASHBOARD: Final = "http://127.0.0.1:8271"
-ALERTS: Final = "http://127.0.0.1:8272"
-
 _RULES: Final = """\
 # One rule, and one receiver: the demo itself, which checks the signature.
 [[alert]]
@@ -19,7 +16,7 @@ name = "traceback"
 match = "Error"
 on = "traceback"
 severity = "warning"
-resolve_after = "3s"
+resolve_after = "{resolve}s"
 
 [alert.annotations]
 summary = "{{line}}"
@@ -33,24 +30,26 @@ secret_file = "{secret}"
 """
 
 
-def write_rules(home: Path, secret: str, url: str) -> Path:
+def write_rules(home: Path, secret: str, url: str, resolve_s: int) -> Path:
     """The rules' file, and beside it the one with the secret."""
     key = home / "webhook-secret"
     key.touch(mode=0o600)
     key.write_text(secret)
     rules = home / "alerts.toml"
-    rules.write_text(_RULES.format(url=url, secret=key))
+    rules.write_text(_RULES.format(url=url, secret=key, resolve=resolve_s))
     return rules
 
 
-def settings(home: Path, receiver: Receiver, dashboard: str, alerts: str) -> dict[str, str]:
-    """The environment that makes `raytap serve` run both."""
+def settings(
+    home: Path, receiver: Receiver, dashboard: str, alerts: str, resolve_s: int
+) -> dict[str, str]:
+    """The environment that makes `raytap serve` run both. `resolve_s`: how long an alert stays."""
     return {
         "RAYTAP_DASHBOARD__ENABLED": "true",
         "RAYTAP_DASHBOARD__BIND": urlsplit(dashboard).netloc,
         "RAYTAP_ALERTS__ENABLED": "true",
         "RAYTAP_ALERTS__BIND": urlsplit(alerts).netloc,
-        "RAYTAP_ALERTS__RULES": str(write_rules(home, receiver.secret, receiver.url)),
+        "RAYTAP_ALERTS__RULES": str(write_rules(home, receiver.secret, receiver.url, resolve_s)),
     }
 
 

@@ -36,8 +36,8 @@ class Cluster(Protocol):
     def url(self) -> str:
         """The dashboard's base address."""
 
-    def submit(self, sample: str) -> str:
-        """Submit `train` or `evaluate`; the job's id."""
+    def submit(self, sample: str, rounds: int = 1) -> str:
+        """Submit `train` or `evaluate`; the job's id. A round takes about ten seconds."""
 
     def log(self, job: str) -> bytes:
         """The log's bytes, all of them, as Ray has them now."""
@@ -60,9 +60,9 @@ class OwnHead:
     def url(self) -> str:
         return self._head.url
 
-    def submit(self, sample: str) -> str:
-        script = _JOBS / f"{sample}.py"
-        return self._head.submit(shlex.join([sys.executable, str(script)]), f"demo-{sample}")
+    def submit(self, sample: str, rounds: int = 1) -> str:
+        command = [sys.executable, str(_JOBS / f"{sample}.py"), str(rounds)]
+        return self._head.submit(shlex.join(command), f"demo-{sample}")
 
     def log(self, job: str) -> bytes:
         path = self._head.log_path(job)
@@ -99,7 +99,7 @@ class GivenCluster:
         """What `submit` will call it."""
         return f"demo-{sample}-{self._suffix}"
 
-    def submit(self, sample: str) -> str:
+    def submit(self, sample: str, rounds: int = 1) -> str:
         # As Ray's own client does it: the files go up as a package named by their content.
         package = _package()
         name = f"_ray_pkg_{hashlib.sha256(package).hexdigest()[:16]}.zip"
@@ -107,7 +107,7 @@ class GivenCluster:
         job = self.job_id(sample)
         self._submitted.append(job)
         request = {
-            "entrypoint": f"python {sample}.py",
+            "entrypoint": f"python {sample}.py {rounds}",
             "submission_id": job,
             "runtime_env": {"working_dir": f"gcs://{name}"},
         }

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 ZEROMQ: Final = "tcp://127.0.0.1:5556"
 HTTP: Final = "http://127.0.0.1:8270"
+DASHBOARD: Final = "http://127.0.0.1:8271"
+ALERTS: Final = "http://127.0.0.1:8272"
 
 _SNIPPET: Final = """\
 {python} -c '
@@ -38,13 +40,14 @@ def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
     """Commands to paste into another terminal; flags only where they are needed."""
     raytap, python = ours("raytap"), ours(Path(sys.executable).name)
     broker = "" if at.http == HTTP else f" --broker {at.http}"
+    alerts = "" if at.alerts == ALERTS else f" --url {at.alerts}"
     zeromq = "" if at.zeromq == ZEROMQ else f" --zeromq {at.zeromq}"
     rows = [
         ("one job from its first line", f"{raytap} tail{broker}{zeromq} {jobs[0]}"),
         ("the same over Redis", f"{raytap} tail{broker} --redis {at.redis} {jobs[0]}"),
         ("what is followed", f"{raytap} jobs{broker}"),
         ("its first 5 lines again", f"curl '{at.http}/v1/jobs/default/{jobs[0]}/log?limit=5'"),
-        ("what fired", f"curl {at.alerts}/v1/alerts"),
+        ("what fires", f"{raytap} alerts status{alerts}"),
         ("metrics", f"curl {at.http}/metrics"),
         ("Ray's own dashboard", at.ray),
         ("raytap's own log", f"tail -f {at.log}"),
@@ -54,7 +57,7 @@ def hints(at: Addresses, jobs: list[str], *, own_head: bool) -> str:
         rows.insert(3, ("a job of your own", f"{ours('ray').removesuffix('ray')}{submit}"))
     lines = [f"  {what + ':':<28} {command}" for what, command in rows]
     snippet = _SNIPPET.format(python=python, zeromq=at.zeromq)
-    page = f"The page, with both jobs live: {at.dashboard}/"
+    page = f"The page: {at.dashboard}/"
     return "\n".join(
         [page, "", "In another terminal:", *lines, "  a subscriber of your own:", snippet]
     )

@@ -17,17 +17,22 @@ _AGAIN_S: Final = 0.5  # between two looks at the log
 
 
 class Run:
-    """The two jobs on a stage. `jobs_s`: when to give up on them; `clock` in seconds."""
+    """The two jobs on a stage, of so many `rounds`. `jobs_s`: when to give up on them; `clock` in
+    seconds."""
 
     def __init__(
-        self, stage: Stage, jobs_s: float = JOBS_S, clock: Callable[[], float] = time.monotonic
+        self,
+        stage: Stage,
+        jobs_s: float = JOBS_S,
+        rounds: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stage = stage
         self._clock = clock
         self._too_late = clock() + jobs_s
         self._over_since: float | None = None
         self._looked = 0.0
-        self.jobs = [stage.cluster.submit(sample) for sample in SAMPLES]
+        self.jobs = [stage.cluster.submit(sample, rounds) for sample in SAMPLES]
 
     def verdict(self, shown: bool) -> Report | None:
         """The final report; None while it is too early, or not all was shown yet.

@@ -15,10 +15,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from broker.addresses import ray_endpoint
-from broker.demo.beside import ALERTS, DASHBOARD, new_receiver, settings
+from broker.demo.beside import new_receiver, settings
 from broker.demo.child import Child
 from broker.demo.clusters import SAMPLES, Cluster, GivenCluster, OwnHead
-from broker.demo.hints import HTTP, ZEROMQ, Addresses
+from broker.demo.hints import ALERTS, DASHBOARD, HTTP, ZEROMQ, Addresses
 from broker.demo.listeners import Listener, RedisListener, ZeromqListener
 from broker.demo.receiver import Receiver
 from broker.demo.steps import Steps
@@ -35,7 +35,8 @@ class Stage:
     """Ray, Valkey, the daemon with dashboard and alerts, and who counts what they send: two plain
     subscribers and a webhook receiver. `close` leaves none of it running.
 
-    `given`: the dashboard of a cluster to use instead of a head of our own. On the main thread.
+    `given`: the dashboard of a cluster to use instead of a head of our own. `alerts_last`: seconds
+    until an alert resolves. On the main thread.
     """
 
     addresses: Addresses
@@ -44,8 +45,9 @@ class Stage:
     redis: Listener
     receiver: Receiver
 
-    def __init__(self, steps: Steps, given: str = "") -> None:
+    def __init__(self, steps: Steps, given: str = "", alerts_last: int = 3) -> None:
         self._steps = steps
+        self._alerts_last = alerts_last
         self.given = given
         self._stack = ExitStack()
         self._children: list[Child] = []
@@ -132,7 +134,7 @@ class Stage:
                 *jobs,
             ],
             home / "raytap.log",
-            {**env, **settings(home, self.receiver, dashboard, alerts)},
+            {**env, **settings(home, self.receiver, dashboard, alerts, self._alerts_last)},
         )
         self.addresses = Addresses(
             self.cluster.url, zeromq, http, redis, child.log, dashboard, alerts
