@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.browser import Watched, chromium
 from tests.support.fake_gateway import FakeGateway
+from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,24 +22,37 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def gateway() -> Iterator[FakeGateway]:
-    """A fake gateway of the test's own."""
+@pytest.fixture(scope="module")
+def file_gateway() -> Iterator[FakeGateway]:
+    """One for each file, so that its pages come from the browser's cache after the first."""
     with FakeGateway() as gateway:
         yield gateway
 
 
 @pytest.fixture
-def watched(browser: Browser, gateway: FakeGateway) -> Iterator[Watched]:
-    """A page in a fresh profile. The test fails where it logged an error or left its origin."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    context.set_default_timeout(5_000)
+def gateway(file_gateway: FakeGateway) -> FakeGateway:
+    """A fake gateway that knows nothing of other tests."""
+    file_gateway.forget()
+    return file_gateway
+
+
+@pytest.fixture(scope="module")
+def file_page(browser: Browser, file_gateway: FakeGateway) -> Iterator[Watched]:
+    """One for each file: to make a page takes longer than most tests do."""
+    watched = Watched(browser, file_gateway.url)
+    yield watched
+    watched.close()
+
+
+@pytest.fixture
+def watched(file_page: Watched, gateway: FakeGateway) -> Iterator[Watched]:
+    """An empty page. The test fails where it logged an error or left its origin."""
     try:
-        watched = Watched(context, gateway.url)
-        yield watched
-        watched.check()
+        yield file_page
+        file_page.check()
     finally:
-        context.close()
+        file_page.leave()
+        wait_until(lambda: not gateway.listeners("*"), message="the page's streams have ended")
 
 
 @pytest.fixture

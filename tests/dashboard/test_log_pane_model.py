@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.browser import Watched
 from tests.support.fake_gateway import FakeGateway
 
 if TYPE_CHECKING:
@@ -35,14 +36,10 @@ const newView = () => ({
 
 
 @pytest.fixture(scope="module")
-def model(browser: Any) -> Any:
+def model(file_page: Watched, file_gateway: FakeGateway) -> Page:
     """A page without a pane: its modules are called one by one."""
-    pytest.importorskip("playwright")
-    with FakeGateway() as gateway:
-        page = browser.new_page()
-        page.goto(f"{gateway.url}/static/theme.css")
-        yield page
-        page.close()
+    file_page.page.goto(f"{file_gateway.url}/static/theme.css")
+    return file_page.page
 
 
 def run(model: Page, script: str) -> Any:

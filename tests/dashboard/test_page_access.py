@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.browser import Watched
 from tests.support.fake_gateway import FakeGateway
+from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
@@ -100,3 +101,30 @@ def test_signing_out_leaves_nothing_in_the_page(page: Page, gateway: FakeGateway
     expect(page.get_by_role("heading", name="Sign in to read logs")).to_be_visible()
     assert page.locator(".job").count() == 0
     assert "DELETE /v1/session" in gateway.asked
+
+
+def test_an_old_refusal_that_arrives_after_signing_in_asks_for_nothing(
+    page: Page, gateway: FakeGateway
+) -> None:
+    page.goto(f"{gateway.url}/jobs/default/train-1")
+    sign_in(page)
+    expect(page.get_by_role("region", name="Log of train-1")).to_contain_text("says 1999")
+    wait_until(lambda: gateway.listeners("default/train-1"))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/stream*", hold)
+    gateway.expire()
+    over = page.get_by_role("heading", name="Your session is over")
+    expect(over).to_be_visible()
+    while not held:
+        page.wait_for_timeout(20)
+    sign_in(page)
+    expect(over).to_be_hidden()
+    refusal = '{"error": {"status": 401, "message": "no token"}}'
+    held[0].fulfill(status=401, content_type="application/json", body=refusal)
+    page.unroute("**/stream*", hold)
+    wait_until(lambda: gateway.listeners("default/train-1"))
+    expect(over).to_be_hidden()

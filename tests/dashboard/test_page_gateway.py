@@ -49,13 +49,13 @@ def real(broker: ServedBroker, access_of_gateway: Access) -> Iterator[GatewayUnd
 
 @pytest.fixture
 def watched(browser: Browser, real: GatewayUnderTest) -> Iterator[Watched]:
-    context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(5_000)
-    watched = Watched(context, real.url)
+    watched = Watched(browser, real.url)
     watched.allowed += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE"]
-    yield watched
-    watched.check()
-    context.close()
+    try:
+        yield watched
+        watched.check()
+    finally:
+        watched.close()
 
 
 def test_a_log_goes_on_without_a_hole_after_the_gateway_has_restarted(

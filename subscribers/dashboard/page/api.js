@@ -20,8 +20,14 @@ function query(values) {
 
 let asked = () => {}; // called when a token is needed
 let waiting = null; // {promise, resolve} while one is
+let signIns = 0;
 
-function signedIn() {
+const stamp = () => signIns;
+
+// For a request that was begun at `asOf` and met a 401: one that was on its way while someone
+// signed in is only sent again.
+function signedIn(asOf) {
+  if (asOf < signIns) return Promise.resolve();
   if (!waiting) {
     let resolve;
     const promise = new Promise((done) => (resolve = done));
@@ -45,10 +51,11 @@ async function request(url, options = {}) {
 
 async function json(url) {
   for (;;) {
+    const asOf = stamp();
     try {
       return await (await request(url)).json();
     } catch (error) {
-      if (error.status === 401) await signedIn();
+      if (error.status === 401) await signedIn(asOf);
       else throw error instanceof ApiError ? error : unreachable(error);
     }
   }
@@ -98,6 +105,7 @@ export const api = {
     if (!/^[\x21-\x7e]+$/.test(token)) throw new ApiError(401, "this is not a token");
     const headers = { Authorization: `Bearer ${token}` };
     await request("/v1/session", { method: "POST", headers });
+    signIns += 1;
     waiting?.resolve();
     waiting = null;
   },
@@ -127,6 +135,7 @@ export const api = {
       return followEvents(`${path(cluster, job)}/stream${query({ from: resume ? undefined : from })}`, {
         lastEventId: resume,
         signIn: signedIn,
+        stamp,
         on: {
           open: on.open,
           error: on.error,
@@ -143,6 +152,7 @@ export const api = {
   events(on) {
     return followEvents("/v1/events", {
       signIn: signedIn,
+      stamp,
       on: {
         open: on.open,
         error: on.error,

@@ -48,9 +48,9 @@ export class EventParser {
 }
 
 // Follows `url` until closed. `on`: {open(), event(name, data, id), error(ApiError)}; an error has
-// `final` where it will not be tried again, else `retryAt` (ms since 1970). `signIn()` is awaited
-// after a 401, then the stream goes on where it was.
-export function followEvents(url, { lastEventId = "", on, signIn }) {
+// `final` where it will not be tried again, else `retryAt` (ms since 1970). `signIn(stamp)` is awaited
+// after a 401 to what was begun at `stamp()`, then the stream goes on where it was.
+export function followEvents(url, { lastEventId = "", on, signIn, stamp = () => 0 }) {
   let closed = false;
   let everOpen = false;
   let failures = 0;
@@ -116,6 +116,7 @@ export function followEvents(url, { lastEventId = "", on, signIn }) {
 
   async function run() {
     while (!closed) {
+      const asOf = stamp();
       let error;
       try {
         await once();
@@ -128,7 +129,7 @@ export function followEvents(url, { lastEventId = "", on, signIn }) {
       error.final = error.status === 403 || error.status === 400 || (error.status === 404 && !everOpen);
       if (error.status === 401) {
         on.error?.(error);
-        await signIn();
+        await signIn(asOf);
         continue;
       }
       if (error.final) {
