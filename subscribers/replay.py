@@ -14,6 +14,7 @@ from broker.frame import Frame, decode
 from broker.jobview import JobList
 from broker.plain_text import one_line
 from broker.topic import Stream
+from broker.web.connection_problem import connection_problem
 
 if TYPE_CHECKING:
     import urllib3
@@ -38,14 +39,21 @@ class JournalClient:
 
     Every error is a `ClientError`: 401 the token is missing or not known, 403 it may not read the
     stream, 404 the journal does not know the stream, 408 no answer in time, 429 asked too often,
-    503 unreachable, refused, busy or cut. None holds the token.
+    503 unreachable, refused, busy or cut. None holds the token. `token_from` names what gives a
+    token, for who lacks one.
     """
 
-    def __init__(self, base: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        base: str,
+        token: str | None = None,
+        token_from: str = "--token, RAYTAP_TOKEN or token=",
+    ) -> None:
         parts = urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ClientError(400, f"{base!r} is no broker address; http://HOST:PORT is one")
         self.base = base.rstrip("/")
+        self._token_from = token_from
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._pool: urllib3.PoolManager | None = None
         self._response: urllib3.BaseHTTPResponse | None = None
@@ -106,7 +114,7 @@ class JournalClient:
                 "GET", self.base + path, fields=fields, headers=headers, preload_content=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise self._problem(error) from None
+            raise connection_problem(error, self.base) from None
         if response.status == 200:
             return response
         body = response.read(_MAX_ERROR, decode_content=False)
@@ -123,7 +131,7 @@ class JournalClient:
     def _why_401(self, said: str) -> str:
         if self._headers:
             return f"the token is not taken: {said}"
-        return f"no token was given (--token, RAYTAP_TOKEN or token=): {said}"
+        return f"no token was given ({self._token_from}): {said}"
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         import urllib3
@@ -134,20 +142,10 @@ class JournalClient:
                 yield chunk
             response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._problem(error) from None
+            raise connection_problem(error, self.base) from None
         finally:
             self._response = None
             response.close()
-
-    def _problem(self, error: Exception) -> ClientError:
-        import urllib3
-
-        known = urllib3.exceptions
-        if isinstance(error, known.NewConnectionError):
-            return ClientError(503, f"{self.base}: cannot connect: {error.__cause__ or error}")
-        if isinstance(error, known.ConnectTimeoutError | known.ReadTimeoutError):
-            return ClientError(408, f"{self.base}: no answer in time")
-        return ClientError(503, f"{self.base}: {error}")
 
 
 def split(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -79,10 +79,10 @@ def _accepted(command: click.Command, name: str, words: list[str]) -> None:
     """Parse, and so down to the subcommand that the words name."""
     with command.make_context(name, words) as context:
         if isinstance(command, click.Group):
-            name, inner, rest = command.resolve_command(context, words)
-            assert name is not None
+            found, inner, rest = command.resolve_command(context, words)
+            assert found is not None
             assert inner is not None
-            _accepted(inner, name, rest)
+            _accepted(inner, found, rest)
 
 
 def test_every_setting_is_one_that_raytap_accepts(services: dict[str, Any], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from broker.topic import Stream
 from tests.support.dashboard_process import DashboardProcess
 from tests.support.journal_records import log_frame
 from tests.support.permissions import TOKEN, access
+from tests.support.ports import free_port
 from tests.support.served_broker import ServedBroker
 from tests.support.sse import SseClient, reaches
 from tests.support.wait import wait_until
@@ -71,6 +72,34 @@ def test_it_reads_the_token_for_the_broker_from_a_file(tmp_path: Path) -> None:
         flags = ["--token-file", str(tmp_path / "token")]
         with DashboardProcess(tmp_path, flags, settings) as dashboard:
             wait_until(lambda: dashboard.json("/v1/jobs")["jobs"], message="the job is listed")
+
+
+def test_a_broker_that_wants_a_token_is_told_with_the_flag_that_gives_it(tmp_path: Path) -> None:
+    with ServedBroker(access=access()) as broker:
+        flags = ["--zeromq", broker.endpoint, "--broker", broker.http]
+        with DashboardProcess(tmp_path, flags) as dashboard:
+            said = dashboard.json("/readyz")["degraded"]
+            told = [one for one in said if "no token was given" in one]
+            assert told, said
+            assert "(--token-file or dashboard.upstream.token_file)" in told[0]
+            assert told[0].count(broker.http) == 1
+
+
+def test_what_is_away_is_told_with_its_address_once_and_in_words(tmp_path: Path) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    alerts = f"127.0.0.1:{free_port()}"
+    settings = {"alerts.bind": alerts, "alerts.rules": ["rules.toml"]}
+    flags = ["--zeromq", "tcp://127.0.0.1:1", "--broker", away]
+    with DashboardProcess(tmp_path, flags, settings) as dashboard:
+
+        def said() -> list[str]:
+            return [one for one in dashboard.json("/readyz")["degraded"] if "connect to" in one]
+
+        wait_until(lambda: len(said()) == 2, message="both are told to be away")
+        assert said() == [
+            f"cannot connect to {away}: connection refused",
+            f"alerts: cannot connect to http://{alerts}: connection refused",
+        ]
 
 
 def test_a_bind_beyond_this_machine_without_tokens_is_refused_with_what_to_do(

@@ -14,7 +14,16 @@ from tests.support.little_http import LittleHttp, Reply
 from tests.support.ports import free_port
 
 VIEWS = [
-    JobView("ray", "train-1", "streaming", "RUNNING", source="agent", lines=45, next=12345, bytes=5 << 20),
+    JobView(
+        "ray",
+        "train-1",
+        "streaming",
+        "RUNNING",
+        source="agent",
+        lines=45,
+        next=12345,
+        bytes=5 << 20,
+    ),
     JobView("ray", "bad/id", "skipped", reason="its id is no resource id"),
 ]
 

@@ -181,6 +181,19 @@ def test_an_unknown_job_is_refused(broker: FakeBroker, capfd: pytest.CaptureFixt
     assert "raytap jobs" in capfd.readouterr().err
 
 
+def test_a_glob_that_matches_nothing_is_refused_where_nothing_is_followed(
+    broker: FakeBroker, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert tail(broker, "--all", "--no-follow") == 0
+    assert capfd.readouterr().err == "[raytap] there is no job yet\n"
+    broker.publish(log_frame(0, 10), live=False)
+    assert tail(broker, "zzz-*", "--no-follow") == 4
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "no job matches 'zzz-*'" in err
+    assert tail(broker, "zzz-*", "job*", "--no-follow") == 0
+
+
 def test_an_unknown_job_can_be_waited_for(
     broker: FakeBroker, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +251,7 @@ def test_where_only_the_bus_answers_it_says_once_that_earlier_lines_lack(
     out, err = capfd.readouterr()
     assert len(out.splitlines()) == 20
     assert err.count("lines that were printed before can't be had") == 1
+    assert f"waiting for new ones of {STREAM.job}\n" in err
 
 
 @pytest.mark.parametrize("options", [(), ("--no-follow",), ("--wait",)])

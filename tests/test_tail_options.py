@@ -232,6 +232,16 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     assert cli.run(["tail", *arguments]) == 2
 
 
+def test_a_wrong_level_is_told_as_a_wrong_duration_is(capfd: Captured) -> None:
+    for option, said in (("--since", "is not a duration"), ("--level", "is no level; there are")):
+        assert cli.run(["tail", "job", option, "bogus"]) == 2
+        told = capfd.readouterr().err
+        assert told.startswith("Usage: raytap tail ")
+        assert "Error: Invalid value for" in told
+        assert option in told
+        assert f"'bogus' {said}" in " ".join(told.split())
+
+
 # On a terminal ------------------------------------------------------------------------------
 
 

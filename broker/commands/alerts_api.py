@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from broker.connection_problem import connection_problem
 from broker.errors import ClientError
 from broker.plain_text import one_line
+from broker.web.connection_problem import connection_problem
 
 URL: Final = "http://127.0.0.1:8272"
 _TIMEOUT_S: Final = 10.0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable, Sized
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -10,6 +13,9 @@ import msgspec
 from broker.commands.options import configuration
 from broker.errors import ConfigError
 from broker.exit_status import ExitStatus
+
+if TYPE_CHECKING:
+    from subscribers.alerts.rules.receiver_config import Receiver
 
 
 @click.command()
@@ -20,7 +26,7 @@ def command(rules: tuple[str, ...], config: str | None, output: str) -> ExitStat
     """Check rule files, with the exact place of all that is wrong; nothing is sent.
 
     Without files, those of the configuration (alerts.rules). What is allowed but maybe not meant
-    is a note.
+    is a note, and so is what only this machine lacks: a receiver's variable or file.
 
     Exit status: 0, 2 something is wrong.
     """
@@ -37,17 +43,31 @@ def command(rules: tuple[str, ...], config: str | None, output: str) -> ExitStat
         for problem in error.problems if output == "text" else ():
             click.echo(problem, err=True)
         return ExitStatus.USAGE
+    notes = [*file.notes, *_lacks(file.receivers)]
     if output == "json":
-        _print_json({"ok": True, "problems": [], "notes": list(file.notes)})
+        _print_json({"ok": True, "problems": [], "notes": notes})
         return ExitStatus.OK
-    for note in file.notes:
+    for note in notes:
         click.echo(f"{note} (a note)", err=True)
-    count = len(paths)
-    click.echo(
-        f"{', '.join(paths)}: {len(file.rules)} rules and {len(file.receivers)} receivers, "
-        f"{'all is' if count == 1 else 'all are'} right"
-    )
+    found = f"{_count(file.rules, 'rule')} and {_count(file.receivers, 'receiver')}"
+    verdict = "all is right" if len(paths) == 1 else "all are right"
+    click.echo(f"{', '.join(paths)}: {found}, {verdict}")
     return ExitStatus.OK
+
+
+def _lacks(receivers: Iterable[Receiver]) -> list[str]:
+    """What would keep `raytap alerts run` from starting here."""
+    from subscribers.alerts.delivery.receivers.target import target_problems
+
+    return [
+        f"{problem} here: `raytap alerts run` would not start"
+        for receiver in receivers
+        for problem in target_problems(receiver, os.environ)
+    ]
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
 
 
 def _print_json(value: object) -> None:

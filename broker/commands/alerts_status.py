@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from io import StringIO
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -11,6 +12,7 @@ import msgspec
 
 from broker.commands.alerts_api import URL, ask
 from broker.commands.token_option import token_option
+from broker.errors import ClientError
 from broker.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from subscribers.alerts.delivery.views import AlertsView, AlertView, ReceiverView
 
 _COLOURS: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
+_SEVERITIES: Final = list(_COLOURS)  # the worst first
+_WIDE: Final = 10_000  # columns where it is no terminal: no row is broken
 
 
 @click.command()
@@ -36,10 +40,14 @@ def command(url: str, token: str | None, output: str, history: int) -> None:
     from subscribers.alerts.delivery.views import AlertsView
 
     body = ask(url, token, "GET", "/v1/alerts")
+    try:
+        view = msgspec.json.decode(body, type=AlertsView)
+    except msgspec.MsgspecError:
+        said = f"{url} is no `raytap alerts` (it answers something else)"
+        raise ClientError(503, said) from None
     if output == "json":
         click.echo(msgspec.json.format(body).decode())
         return
-    view = msgspec.json.decode(body, type=AlertsView)
     for problem in view.degraded:
         click.secho(f"degraded: {one_line(problem)}", fg="yellow", err=True)
     _print(view, max(0, history))
@@ -50,7 +58,7 @@ def _print(view: AlertsView, history: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE, file=StringIO())
 
     def table(title: str, columns: str, rows: list[list[str | Text]]) -> None:
         if not rows:
@@ -65,9 +73,8 @@ def _print(view: AlertsView, history: int) -> None:
         console.print(made)
 
     now = time.time()
-    table(
-        "Firing", "SEVERITY RULE JOB LINE SINCE SUMMARY", [_alert(one, now) for one in view.firing]
-    )
+    firing = sorted(view.firing, key=_gravity)
+    table("Firing", "SEVERITY RULE JOB LINE SINCE SUMMARY", [_alert(one, now) for one in firing])
     over = view.history[:history]
     table("Over", "SEVERITY RULE JOB LINE ENDED SUMMARY", [_alert(one, now) for one in over])
     table(
@@ -83,6 +90,14 @@ def _print(view: AlertsView, history: int) -> None:
         "NAME KIND STATE QUEUED SENT FAILED DROPPED LAST-ERROR",
         [_receiver(one) for one in view.receivers],
     )
+    if isinstance(console.file, StringIO):  # a table fills its rows up with spaces
+        for line in console.file.getvalue().splitlines():
+            click.echo(line.rstrip())
+
+
+def _gravity(alert: AlertView) -> int:
+    """Where it stands in the list: the worst comes first, a severity of one's own last."""
+    return _SEVERITIES.index(alert.severity) if alert.severity in _COLOURS else len(_SEVERITIES)
 
 
 def _alert(alert: AlertView, now: float) -> list[str | Text]:

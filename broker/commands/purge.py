@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from broker.commands.journals import find_daemon, idle_journal, journal_options, named_stream
-from broker.connection_problem import connection_problem
 from broker.errors import ClientError
 from broker.plain_text import one_line
 from broker.topic import Stream
+from broker.web.connection_problem import connection_problem
 
 if TYPE_CHECKING:
     from broker.journal.sqlite import SqliteJournal

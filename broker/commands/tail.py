@@ -19,6 +19,7 @@ from broker.plain_text import mask_credentials, one_line
 if TYPE_CHECKING:
     from broker.frame import Frame
     from broker.topic import Stream
+    from subscribers.recognition.levels import Level
     from subscribers.tail.follow import Jobs
     from subscribers.tail.lens import Lens
     from subscribers.tail.paint import Paint
@@ -90,6 +91,8 @@ def command(
     wanted = Jobs(jobs, brokers or (BROKER,), wait=wait, token=token)
     if wanted.unreachable and not wanted.views and (no_follow or since is not None):
         raise ClientError(503, f"{wanted.unreachable}; is `raytap serve` running?")
+    if no_follow and not wait and not wanted.streams():
+        _nothing(wanted, every=every)
     if isinstance(start, int):
         for view in wanted.shorter_than(start):
             so_far = "" if view.state == "ended" else " so far"
@@ -122,6 +125,16 @@ def command(
         raise ClientError(500, f"cannot write the lines: {error.strerror or error}") from None
 
 
+def _nothing(jobs: Jobs, *, every: bool) -> None:
+    """Say that no job is there to print. Raises `ClientError` where some were named."""
+    if jobs.unreachable:
+        raise ClientError(503, f"{jobs.unreachable}; is `raytap serve` running?")
+    if not every:
+        names = ", ".join(map(repr, jobs.patterns))
+        raise ClientError(404, f"no job matches {names}; `raytap jobs` lists those that there are")
+    _note("there is no job yet")
+
+
 def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, follow: bool) -> Place:
     from subscribers.tail.place import Place
 
@@ -138,17 +151,16 @@ def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, fol
 def _optics(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
-    level: str | None,
+    level: Level | None,
     highlight: tuple[str, ...],
     timestamps: bool,
 ) -> tuple[Lens, Paint]:
     """What is shown, and in which colours; a pattern that is none is refused here."""
-    from subscribers.recognition.levels import Level, parse_level
+    from subscribers.recognition.levels import Level
     from subscribers.tail.lens import Lens
     from subscribers.tail.paint import Paint
 
-    least = parse_level(level) if level else Level.NONE
-    lens = Lens(include=include, exclude=exclude, level=least, workers=_coloured())
+    lens = Lens(include=include, exclude=exclude, level=level or Level.NONE, workers=_coloured())
     return lens, Paint(highlight)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from broker.errors import ClientError
 from broker.units import parse_duration
+
+if TYPE_CHECKING:
+    from subscribers.recognition.levels import Level
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,6 +46,22 @@ class DurationType(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class LevelType(click.ParamType["Level"]):
+    """How grave a line is, by name."""
+
+    name = "level"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Level:
+        from subscribers.recognition.levels import parse_level
+
+        try:
+            return parse_level(str(value))
+        except ClientError as error:
+            self.fail(error.message, param, ctx)
+
+
 _WHERE: Final = (
     click.option(
         "--from",
@@ -70,7 +90,10 @@ _WHICH: Final = (
     ),
     click.option("-e", "--exclude", multiple=True, metavar="REGEX", help="No lines like this."),
     click.option(
-        "--level", metavar="LEVEL", help="Only lines of debug, info, warning, error, critical up."
+        "--level",
+        type=LevelType(),
+        metavar="LEVEL",
+        help="Only lines of debug, info, warning, error, critical up.",
     ),
     click.option(
         "-H", "--highlight", multiple=True, metavar="REGEX", help="Mark it, on a terminal."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Final, get_args
 
@@ -65,8 +66,10 @@ def new(
         _write(Path(into).expanduser(), name, token, section)
         return
     click.echo(f"The token, shown this once; who holds it may do what is below:\n{token}", err=True)
-    click.echo("Its section of the configuration:", err=True)
+    if sys.stdout.isatty():
+        click.echo("Its section of the configuration:", err=True)
     click.echo(section, nl=False)
+    click.echo("Start the servers again to take it.", err=True)
 
 
 def _section(

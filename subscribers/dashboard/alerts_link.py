@@ -12,6 +12,7 @@ from broker.access.grant import Grant
 from broker.errors import ClientError
 from broker.plain_text import one_line
 from broker.topic import Stream
+from broker.web.connection_problem import connection_problem
 
 if TYPE_CHECKING:
     import urllib3
@@ -35,6 +36,7 @@ class AlertsLink:
     """The last answer of the alerts process at `base`; `""`: there is none."""
 
     def __init__(self, base: str, token: str | None, *, every: float = _EVERY_S) -> None:
+        self._base = base
         self._url = f"{base}/v1/alerts" if base else ""
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._every = every
@@ -74,9 +76,11 @@ class AlertsLink:
         )
 
     def firing(self) -> dict[Stream, int]:
-        """How many alerts fire for each job."""
+        """How many alerts fire for each job; those that are muted do not count."""
         counts: dict[Stream, int] = {}
         for alert in self._view.firing:
+            if alert.get("muted"):
+                continue
             stream = _stream(alert)
             counts[stream] = counts.get(stream, 0) + 1
         return counts
@@ -89,8 +93,12 @@ class AlertsLink:
                 began = time.monotonic()
                 try:
                     self._view, self.problem = self._ask(pool), ""
-                except (urllib3.exceptions.HTTPError, msgspec.MsgspecError, ClientError) as error:
-                    self.problem = one_line(str(error))
+                except urllib3.exceptions.HTTPError as error:
+                    self.problem = connection_problem(error, self._base).message
+                except msgspec.MsgspecError as error:
+                    self.problem = one_line(f"{self._url}: unexpected answer: {error}")
+                except ClientError as error:
+                    self.problem = error.message
                 self._asked = True
                 self._stopping.wait(max(0.05, began + self._every - time.monotonic()))
 

@@ -10,11 +10,13 @@ from typing import Final
 from broker.errors import ClientError
 from broker.events import get_logger
 from broker.jobview import JobList, JobView
+from broker.plain_text import mask_credentials
 from broker.topic import Stream
 from subscribers.replay import JournalClient
 
 events: Final = get_logger("dashboard")
 
+TOKEN_FROM: Final = "--token-file or dashboard.upstream.token_file"
 _EVERY_S: Final = 1.0
 
 
@@ -33,10 +35,11 @@ class BrokerLists:
         self._every = every
         self._lock = threading.Lock()
         self._lists: dict[str, JobList] = {}
+        self._views: dict[Stream, JobView] = {}
         self._problems: dict[str, str] = dict.fromkeys(bases, "not asked yet")
         self._asked = {base: threading.Event() for base in bases}
         self._stopping = threading.Event()
-        self._clients = {base: JournalClient(base, token) for base in bases}
+        self._clients = {base: JournalClient(base, token, TOKEN_FROM) for base in bases}
         self._threads = [
             threading.Thread(target=self._run, args=(base,), name="raytap-list", daemon=True)
             for base in bases
@@ -72,7 +75,7 @@ class BrokerLists:
         """Brokers that do not answer, and what those that do say does not work."""
         with self._lock:
             away = [
-                f"broker {base}: {problem}"
+                mask_credentials(_said(base, problem))
                 for base, problem in self._problems.items()
                 if problem and self._asked[base].is_set()
             ]
@@ -85,17 +88,8 @@ class BrokerLists:
         return [*away, *dict.fromkeys(theirs)]
 
     def views(self) -> dict[Stream, JobView]:
-        """Each job once: as the broker tells it that is furthest."""
-        with self._lock:
-            lists = [found.jobs for found in self._lists.values()]
-        found: dict[Stream, JobView] = {}
-        for jobs in lists:
-            for view in jobs:
-                stream = Stream(view.cluster, view.job)
-                known = found.get(stream)
-                if known is None or (known.run, known.next) < (view.run, view.next):
-                    found[stream] = view
-        return found
+        """Each job once: as the broker tells it that is furthest. Not to be changed."""
+        return self._views
 
     def _run(self, base: str) -> None:
         client = self._clients[base]
@@ -124,4 +118,21 @@ class BrokerLists:
             self._lists[base] = listed
             self._problems[base] = ""
             views = [view for found in self._lists.values() for view in found.jobs]
+            self._views = _furthest(views)
         self._told(views)
+
+
+def _said(base: str, problem: str) -> str:
+    """The problem with its broker's address once."""
+    problem = problem.removeprefix(f"{base.rstrip('/')}: ")
+    return problem if base.rstrip("/") in problem else f"broker {base}: {problem}"
+
+
+def _furthest(views: Sequence[JobView]) -> dict[Stream, JobView]:
+    found: dict[Stream, JobView] = {}
+    for view in views:
+        stream = Stream(view.cluster, view.job)
+        known = found.get(stream)
+        if known is None or (known.run, known.next) < (view.run, view.next):
+            found[stream] = view
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final, Literal
 
 from broker.access.grant import Grant
@@ -67,7 +68,8 @@ class Client:
 
 
 class FrameClient(Client):
-    """Gets frames: of one job, or of all jobs of a cluster that its grant opens."""
+    """Gets frames: of one job, or of all jobs of a cluster that its grant opens.
+    `count_disconnect` is called where it is let go for being slow."""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class FrameClient(Client):
         session: str,
         limit: int,
         on_slow: OnSlow,
+        count_disconnect: Callable[[], object],
     ) -> None:
         super().__init__(str(topic), grant, address, session)
         self.topic = topic
@@ -87,6 +90,7 @@ class FrameClient(Client):
         self.half_full = limit // 2
         self.was_slow = -_SLOW_FOR_S
         self._on_slow = on_slow
+        self._count_disconnect = count_disconnect
         self._allowed: dict[Stream, bool] = {}
 
     @property
@@ -132,5 +136,6 @@ class FrameClient(Client):
             )
         self.was_slow = now
         if self._on_slow == "disconnect":
+            self._count_disconnect()
             self.backlog.clear()
             self.close()

@@ -20,7 +20,7 @@ from subscribers.recognition.recogniser import Recogniser
 
 events: Final = get_logger("dashboard")
 
-_WAIT_S: Final = 0.25
+_WAIT_S: Final = 0.1  # how late a lost link is told
 _BATCH: Final = 256  # frames
 _BATCH_BYTES: Final = 1 << 20
 _MOST_STREAMS: Final = 5_000
@@ -72,7 +72,7 @@ class Feed:
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """End within `timeout` seconds. Idempotent."""
+        """End, and wait for that for `timeout` seconds at most. Idempotent."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)

@@ -74,6 +74,7 @@ class Gateway:
         self._metrics = Metrics(version, statistics)
         handlers = self._handlers(settings, access, sessions, statistics, LogProxy(brokers, token))
         self._events = handlers.events
+        self._metrics.connected.set_function(lambda: self._hub.connected)
         self._metrics.watch_clients(lambda: self._hub.clients)
         self._metrics.registry.register(
             GatewayCollector(self._hub, self._journals, handlers.log, handlers.session)
@@ -104,6 +105,7 @@ class Gateway:
     def stop(self) -> None:
         """End every stream in order, then everything else, within five seconds. Idempotent."""
         self._hub.stop()
+        self._feed.stop(0.0)  # it ends while the server does
         self._server.stop(2.0)
         self._feed.stop(1.0)
         self._lists.stop(0.5)
@@ -128,6 +130,7 @@ class Gateway:
             self._journals,
             settings,
             self._metrics.skipped_lines.inc,
+            self._metrics.slow_disconnects.inc,
         )
         return Handlers(
             Api(rows, self._alerts, self._health, self._metrics),

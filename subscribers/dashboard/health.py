@@ -42,7 +42,9 @@ class Health:
         """A line each."""
         found = self._lists.degraded()
         if not self._hub.connected:
-            found.append(f"no live lines: {self._hub.problem or 'connecting'}")
+            problem = self._hub.problem or "connecting"
+            said = any(problem in one for one in found)
+            found.append("no live lines" if said else f"no live lines: {problem}")
         feed = self._feed
         if feed.missing and self._clock() - feed.missing_since < _GAP_SAID_S:
             found.append(f"gap: {feed.missing} lines could not be had since the start")

@@ -37,7 +37,7 @@ class JobRow(JobView, frozen=True):
     # lines/s, the last 60 s in steps of 2 s, oldest first
     spark: list[float] = msgspec.field(default_factory=list)
     stats: LiveStats | None = None
-    alerts: int = 0  # firing
+    alerts: int = 0  # firing, and not muted
 
 
 class JobsBody(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 from broker.errors import ClientError
 from broker.frame import Frame, decode, replace
 from broker.topic import Stream
+from subscribers.dashboard.broker_lists import TOKEN_FROM
 from subscribers.dashboard.workers import Workers
 from subscribers.replay import JournalClient, split
 
@@ -114,7 +115,7 @@ class Journals:
     def _clients(self) -> list[PageClient]:
         clients: list[PageClient] | None = getattr(self._local, "clients", None)
         if clients is None:
-            clients = [PageClient(base, self._token) for base in self._bases]
+            clients = [PageClient(base, self._token, TOKEN_FROM) for base in self._bases]
             self._local.clients = clients
             self._all += clients
         return clients

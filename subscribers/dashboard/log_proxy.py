@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from broker.errors import ClientError
 from broker.events import get_logger
+from broker.web.connection_problem import connection_problem
 from broker.web.permission import grant_of
 from broker.web.query import epoch_id, line_number, media_type, query_values, stream_of
 from subscribers.dashboard.workers import Workers
@@ -82,7 +83,7 @@ class LogProxy:
                     method, base + path, fields=fields, headers=headers, preload_content=False
                 )
             except urllib3.exceptions.HTTPError as error:
-                problem = ClientError(503, f"{base}: {error}")
+                problem = connection_problem(error, base)
                 continue
             if answer.status == 200:
                 return answer

@@ -25,6 +25,7 @@ class Pattern:
         options.max_mem = _MAX_MEMORY
         options.log_errors = False
         try:
+            re2.compile(text.encode(), options)  # what is wrong is said of what was typed
             self._pattern = re2.compile(f"(?m:{text})".encode(), options)
         except re2.error as error:
             said = error.args[0] if error.args else error

@@ -42,6 +42,7 @@ class Streaming(NamedTuple):
     journals: Journals
     settings: DashboardConfig
     count_skipped: Callable[[int], object]
+    count_disconnect: Callable[[], object]
 
     def client(self, topic: Stream | str, scope: Scope) -> FrameClient:
         """A client for the request."""
@@ -52,6 +53,7 @@ class Streaming(NamedTuple):
             session_of(scope),
             self.settings.client_buffer,
             self.settings.on_slow,
+            self.count_disconnect,
         )
 
 

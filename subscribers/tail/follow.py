@@ -202,7 +202,10 @@ def print_once(
 def _what_lacks(jobs: Jobs) -> str:
     """Why lines may not come at once, though there is a connection; empty where they may."""
     if jobs.unreachable:
-        return f"lines that were printed before can't be had: {jobs.unreachable}"
+        return (
+            f"lines that were printed before can't be had: {jobs.unreachable}; "
+            f"waiting for new ones of {', '.join(jobs.patterns)}"
+        )
     if jobs.awaited:
         return f"waiting for {', '.join(jobs.awaited)}"
     return ""

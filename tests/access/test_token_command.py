@@ -47,6 +47,21 @@ def test_the_section_lets_the_token_in_when_it_is_appended_to_the_file(
     assert access.authenticate(other).actions == {"read"}
 
 
+def test_where_the_section_goes_to_a_file_nothing_is_announced_that_does_not_follow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.run(["token", "new", "oncall"])
+    _, token, advice = capsys.readouterr().err.splitlines()
+    assert TOKEN.fullmatch(token)
+    assert advice == "Start the servers again to take it."
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    cli.run(["token", "new", "oncall"])
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "Its section of the configuration:",
+        "Start the servers again to take it.",
+    ]
+
+
 def test_the_token_is_not_in_its_section(capsys: pytest.CaptureFixture[str]) -> None:
     token, section = made(capsys, "oncall")
     assert token not in section

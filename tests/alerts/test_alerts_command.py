@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker.cli import run
 from broker.frame import Frame
+from subscribers.alerts.delivery.views import AlertsView, AlertView
 from tests.support.alerts_process import AlertsProcess
 from tests.support.fake_broker import FakeBroker
+from tests.support.little_http import LittleHttp, Reply
 from tests.support.ports import free_port
 from tests.support.receiver import Answer, Receiver
 from tests.support.wait import wait_until
@@ -120,8 +123,74 @@ def test_a_matcher_that_is_none_is_refused_with_what_would_be_right(
 
 
 def test_nobody_there_is_said_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["alerts", "status", "--url", f"http://127.0.0.1:{free_port()}"]) == 3
-    assert "is `raytap alerts` running" in capsys.readouterr().err
+    url = f"http://127.0.0.1:{free_port()}"
+    assert run(["alerts", "status", "--url", url]) == 3
+    said = f"raytap: cannot connect to {url}: connection refused; is `raytap alerts` running?"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_an_address_of_something_else_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with LittleHttp(lambda _path, _headers: Reply(200, b"<html>")) as other:
+        for output in ("table", "json"):
+            assert run(["alerts", "status", "--url", other.url, "-o", output]) == 3
+            said = f"raytap: {other.url} is no `raytap alerts` (it answers something else)\n"
+            assert capsys.readouterr().err == said
+
+
+def test_status_lists_the_worst_first_without_spaces_at_the_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    severities = ("info", "page-me", "critical", "warning", "error")
+    firing = [
+        AlertView(
+            fingerprint="f", rule="r", severity=severity, labels={}, cluster="ray", job="job",
+            annotations={"summary": "s" * number}, starts_at=1.0, state="firing", muted=False,
+        )
+        for number, severity in enumerate(severities, 1)
+    ]  # fmt: skip
+    body = msgspec.json.encode(AlertsView(True, firing, [], [], []))
+    with LittleHttp(lambda _path, _headers: Reply(200, body)) as api:
+        assert run(["alerts", "status", "--url", api.url]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[2:7]] == [
+        "critical", "error", "warning", "info", "page-me",
+    ]  # fmt: skip
+    assert rows == [row.rstrip() for row in rows]
+
+
+def test_the_token_for_the_broker_comes_from_a_file(tmp_path: Path) -> None:
+    rules = '[[alert]]\nname = "x"\nmatch = "boom"\n'
+    (tmp_path / "token").write_text("right\n")
+    with FakeBroker(token="right") as broker:
+        process = AlertsProcess(tmp_path, broker.endpoint, broker.http, rules)
+        process.spawn(flags=["--token-file", str(tmp_path / "token")])
+        try:
+            process.until_ready()
+            assert process.json("/readyz")["degraded"] == []
+        finally:
+            process.kill()
+
+
+def test_a_broker_that_wants_a_token_is_told_with_the_flag_that_gives_it(tmp_path: Path) -> None:
+    rules = '[[alert]]\nname = "x"\nmatch = "boom"\n'
+
+    def said() -> list[str]:
+        try:
+            return [one for one in process.json("/readyz")["degraded"] if "HTTP 401" in one]
+        except OSError:
+            return []
+
+    with FakeBroker(token="right") as broker:
+        process = AlertsProcess(tmp_path, broker.endpoint, broker.http, rules)
+        process.spawn()
+        try:
+            wait_until(said, 20, "it says what lacks")
+            assert "(--token-file or alerts.upstream.token_file)" in said()[0]
+            assert process.json("/readyz")["ready"] is False
+        finally:
+            process.kill()
 
 
 def test_sighup_takes_new_rules_and_refuses_wrong_ones(
@@ -173,7 +242,8 @@ def test_what_is_wrong_at_the_start_is_one_line_and_an_exit_status(
     process = AlertsProcess(tmp_path, broker.endpoint, broker.http, rules or RULES)
     process.spawn()
     assert process.wait() == 2
-    assert says in process.log.splitlines()[-1]
+    (said,) = process.log.splitlines()  # above all no `alerts_stopped`: it never started
+    assert says in said
 
 
 def test_an_address_that_others_reach_needs_permissions(

@@ -54,6 +54,27 @@ def test_check_says_that_all_is_right(rules: str, capsys: pytest.CaptureFixture[
     assert "5 rules and 0 receivers, all is right" in capsys.readouterr().out
 
 
+def test_check_notes_what_would_keep_run_from_starting_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONCALL_URL", raising=False)
+    path = tmp_path / "rules.toml"
+    path.write_text(
+        '[[receiver]]\nname = "oncall"\nkind = "webhook"\nurl_env = "ONCALL_URL"\n'
+        f'secret_file = "{tmp_path}/secret"\n[[alert]]\nname = "x"\nmatch = "boom"\n'
+    )
+    assert run(["alerts", "check", str(path)]) == ExitStatus.OK
+    out, err = capsys.readouterr()
+    unset, unread = err.splitlines()
+    assert "ONCALL_URL is not set here" in unset
+    assert f"secret_file: {tmp_path}/secret cannot be read" in unread
+    assert out == f"{path}: 1 rule and 1 receiver, all is right\n"
+    monkeypatch.setenv("ONCALL_URL", "https://hook.example/x")
+    (tmp_path / "secret").write_text("s3cret")
+    assert run(["alerts", "check", str(path)]) == ExitStatus.OK
+    assert capsys.readouterr().err == ""
+
+
 def test_check_says_each_fault_on_a_line_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +54,7 @@ class Seam:
 
     def __init__(self, line: int | None, buffer: int = GIB) -> None:
         self.journals = FakeJournals()
-        self.client = FrameClient(STREAM, ANYONE, "", "", buffer, "skip")
+        self.client = FrameClient(STREAM, ANYONE, "", "", buffer, "skip", lambda: None)
         self.events: list[dict[str, Any]] = []
         self.skipped = 0
         positions, plan = Positions(), []
@@ -63,11 +63,11 @@ class Seam:
             positions.begin(plan[0], line)
         self.frames = CatchUp(
             self.client,
-            self.journals,
+            cast("Any", self.journals),
             positions,
             plan,
             self._skip,
-            with_ids=True,  # type: ignore[arg-type]
+            with_ids=True,
         )
         self._replay: AsyncGenerator[bytes, None] | None = None
 
@@ -187,13 +187,28 @@ def test_a_journal_that_stays_away_ends_the_stream(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
+def test_what_does_not_fit_while_the_client_catches_up_comes_from_the_journal() -> None:
+    async def run() -> None:
+        seam = Seam(0, buffer=1000)
+        seam.journals.keep(log_frame(0, 20))
+        while seam.frames.replaying:
+            await seam.step()
+        for first in range(20, 200, 10):
+            seam.journals.keep(log_frame(first, first + 10))
+            seam.deliver(log_frame(first, first + 10))
+        await seam.drain()
+        assert (seam.spans(), seam.skipped) == ([("log", 0, 200)], 0)
+
+    asyncio.run(run())
+
+
 def test_what_did_not_fit_is_told_before_what_goes_on() -> None:
     async def run() -> None:
         seam = Seam(None, buffer=1000)
         seam.deliver(log_frame(0, 10))
         await seam.drain()
-        for first in range(10, 100, 10):
-            seam.deliver(log_frame(first, first + 10))
+        for line in range(10, 100, 10):
+            seam.deliver(log_frame(line, line + 10))
         seam.deliver(point_frame("end", 100))
         await seam.drain()
         (first, skipped, last) = seam.spans()

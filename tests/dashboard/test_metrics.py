@@ -8,6 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from broker.frame import Frame
 from subscribers.dashboard.metrics import Metrics
 from subscribers.dashboard.statistics import Statistics
+from tests.support.gateway import GatewayUnderTest
+from tests.support.served_broker import ServedBroker
+from tests.support.wait import wait_until
 
 
 @dataclass
@@ -51,3 +54,17 @@ def test_the_page_has_the_statistics_and_names_no_job(metrics: Metrics) -> None:
     names = {family.name for family in parse(page.decode())}
     assert {"raytap_gateway_lines", "raytap_build_info", "raytap_http_requests"} <= names
     assert b"job-1" not in page
+
+
+def test_a_scrape_tells_whether_the_gateway_is_connected() -> None:
+    def connected(value: float) -> bool:
+        page = gateway.get("/metrics").data.decode()
+        return f"raytap_gateway_connected {value}" in page.splitlines()
+
+    with ServedBroker() as broker, GatewayUnderTest([broker]) as gateway:
+        assert connected(1.0)
+        broker.crash()
+        try:
+            wait_until(lambda: connected(0.0), 20, "it is told that the bus is away")
+        finally:
+            broker.restart()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -53,13 +53,13 @@ class AlertsProcess:
         """What it wrote so far, in all lives."""
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
 
-    def spawn(self, env: Mapping[str, str] = {}) -> None:
+    def spawn(self, env: Mapping[str, str] = {}, flags: Sequence[str] = ()) -> None:
         """Start it, and wait for nothing."""
         assert self._process is None
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "RAYTAP_"))}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_RUN, "--config", str(self._config)],
+                [*_RUN, "--config", str(self._config), *flags],
                 cwd=ROOT,
                 env=environ | dict(env),
                 stdin=subprocess.DEVNULL,

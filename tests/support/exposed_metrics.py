@@ -13,7 +13,7 @@ from broker.frame import Frame
 from broker.jobview import ErrorView, JobView
 from broker.metrics import _WATCHED
 from broker.metrics import Metrics as DaemonMetrics
-from subscribers.alerts.delivery.delivery import ReceiverView
+from subscribers.alerts.delivery.views import ReceiverView
 from subscribers.alerts.engine.alert import Alert
 from subscribers.alerts.service.metrics import Metrics as AlertsMetrics
 from subscribers.dashboard.metrics import Metrics as GatewayMetrics

@@ -144,12 +144,14 @@ class Service:
             return
         self._stopping.set()
         self._brokers.stop()
-        if self._thread.ident is not None:
+        started = self._thread.ident is not None
+        if started:
             self._thread.join(_EVALUATION_S)
         self._delivery.stop(_DELIVERY_S)
         self._store.close()
         self._lock.release()
-        events.info("alerts_stopped")
+        if started:
+            events.info("alerts_stopped")
 
     # What the API asks --------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import { h, setText } from "./dom.js";
 import { clock, duration, plural } from "./format.js";
 import { icon } from "./icons.js";
-import { format } from "./route.js";
+import { format, same } from "./route.js";
 
 const ICONS = { critical: "critical", error: "warning", warning: "warning", info: "info" };
 const RANKS = { critical: 0, error: 1, warning: 2, info: 3 };
@@ -16,6 +16,8 @@ export function createAlerts({ open }) {
   const element = h("div", { class: "alerts" });
   const unfolded = new Set(); // titles of the sections that someone opened
   let drawn = "";
+  let last = null;
+  let jobs = []; // whose alerts stand first
 
   function place(alert) {
     if (!alert.job) return h("span", { class: "alert-where" }, alert.cluster || "raytap");
@@ -57,7 +59,7 @@ export function createAlerts({ open }) {
       null,
       h("td", null, clock(alert.starts_at * 1000)),
       h("td", null, h("span", { class: "severity", "data-severity": alert.severity }, icon(ICONS[alert.severity] ?? "info"), alert.severity)),
-      h("td", null, alert.rule),
+      h("td", null, alert.rule, alert.annotations?.summary ? h("p", { class: "alert-text hint" }, alert.annotations.summary) : null),
       h("td", null, place(alert)),
       h("td", null, end ? `resolved after ${duration(end - alert.starts_at)}` : "firing"),
     );
@@ -95,6 +97,18 @@ export function createAlerts({ open }) {
     return h("div", { class: "scroll" }, h("table", null, h("caption", { class: "unseen" }, caption), h("thead", null, h("tr", null, columns)), h("tbody", null, body)));
   }
 
+  const theirs = (alert) => jobs.some((job) => same(job, alert));
+
+  function draw() {
+    const text = JSON.stringify([last, jobs]);
+    if (text === drawn || !last) return;
+    drawn = text;
+    const focused = element.contains(document.activeElement) && document.activeElement.dataset.key;
+    element.replaceChildren(...parts(last).filter(Boolean));
+    tick();
+    if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
   function parts({ configured, firing, history, mutes, receivers, degraded = [], problem = "" }) {
     if (!configured) {
       return [
@@ -107,7 +121,7 @@ export function createAlerts({ open }) {
         ),
       ];
     }
-    const sorted = [...firing].sort((a, b) => a.muted - b.muted || rank(a) - rank(b) || b.starts_at - a.starts_at);
+    const sorted = [...firing].sort((a, b) => a.muted - b.muted || theirs(b) - theirs(a) || rank(a) - rank(b) || b.starts_at - a.starts_at);
     const failing = receivers.filter(({ ok }) => !ok);
     return [
       problem ? warning(`The alerts process does not answer: ${problem}. What you see is what it said last.`) : null,
@@ -119,7 +133,7 @@ export function createAlerts({ open }) {
         h("h3", null, headed(firing)),
         sorted.length ? h("ul", { class: "alert-list" }, sorted.map(card)) : h("p", { class: "calm" }, icon("succeeded"), "Nothing fires."),
       ),
-      history.length ? folded("History", history.length, rows("Alerts, the newest first", ["Began", "Severity", "Rule", "Where", "Outcome"], history.slice(0, MOST).map(past))) : null,
+      history.length ? folded("History", history.length, rows("Alerts, the newest first", ["Began", "Severity", "Rule", "Where", "Outcome"], [...history].sort((a, b) => theirs(b) - theirs(a)).slice(0, MOST).map(past))) : null,
       mutes.length ? folded("Mutes", mutes.length, h("ul", { class: "plain" }, mutes.map(mute))) : null,
       receivers.length ? folded("Receivers", receivers.length, rows("Who is told, and whether it works", ["Health", "Receiver", "Count", "Last error"], receivers.map(receiver))) : null,
     ];
@@ -135,13 +149,13 @@ export function createAlerts({ open }) {
     element,
     tick,
     told(alerts) {
-      const text = JSON.stringify(alerts);
-      if (text === drawn) return;
-      drawn = text;
-      const focused = element.contains(document.activeElement) && document.activeElement.dataset.key;
-      element.replaceChildren(...parts(alerts).filter(Boolean));
-      tick();
-      if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+      last = alerts;
+      draw();
+    },
+    // The alerts of these jobs, which are open, stand before the others.
+    first(opened) {
+      jobs = opened.map(({ cluster, job }) => ({ cluster, job }));
+      draw();
     },
   };
 }
@@ -150,10 +164,17 @@ export function createAlerts({ open }) {
 export function marksOf(alerts, { cluster, job }) {
   return [...alerts.history, ...alerts.firing]
     .filter((alert) => alert.cluster === cluster && alert.job === job && Number.isInteger(alert.line))
-    .map(({ line, rule, severity, epoch, state }) => ({ line, rule, severity, epoch, firing: state === "firing" }));
+    .map(({ line, rule, severity, epoch, state, muted }) => ({ line, rule, severity, epoch, muted, firing: state === "firing" }));
 }
 
+// What "firing" means everywhere: it fires, and is not muted.
 export const loudOf = ({ firing }) => firing.filter(({ muted }) => !muted);
+
+// The worst severity of what fires, of all or of one job; null where nothing does.
+export function worstOf(alerts, job = null) {
+  const loud = loudOf(alerts).filter((alert) => !job || same(alert, job));
+  return loud.sort((a, b) => rank(a) - rank(b))[0]?.severity ?? null;
+}
 
 function headed(firing) {
   const loud = loudOf({ firing }).length;
@@ -162,5 +183,6 @@ function headed(firing) {
 
 export function firingSentence(alerts) {
   const loud = loudOf(alerts);
-  return loud.length ? `${plural(loud.length, "alert")} firing` : "no alert firing";
+  const muted = alerts.firing.length - loud.length;
+  return (loud.length ? `${plural(loud.length, "alert")} firing` : "no alert firing") + (muted ? `, ${muted} muted` : "");
 }

@@ -1,6 +1,6 @@
 // The page: it puts the parts together, and keeps the address and what is shown the same.
 
-import { createAlerts, firingSentence, loudOf } from "./alerts.js";
+import { createAlerts, firingSentence, loudOf, worstOf } from "./alerts.js";
 import { api } from "./api.js";
 import { createBar } from "./bar.js";
 import { announce, h, setText, toast } from "./dom.js";
@@ -85,6 +85,7 @@ function show(line) {
   root.dataset.panel = route.panel;
   panes.show(route.panes, line);
   list.open(route.panes);
+  alertList.first(route.panes);
   offerPlots();
   if (isHome) {
     panel.show("");
@@ -173,7 +174,7 @@ function toldJobs({ degraded, jobs: told }) {
   jobs = told;
   list.update(jobs);
   panes.jobs(jobs);
-  home.update(jobs, loudOf(alerts).length);
+  home.update(jobs, loudOf(alerts).length, firingSentence(alerts));
   offerNewClusters();
   notices.degraded(degraded);
 }
@@ -192,8 +193,9 @@ function toldAlerts(told) {
   alerts = told;
   alertList.told(alerts);
   panes.alerts(alerts);
-  home.update(jobs, loudOf(alerts).length);
-  bar.firing(loudOf(alerts).length, firingSentence(alerts));
+  home.update(jobs, loudOf(alerts).length, firingSentence(alerts));
+  list.alerts((job) => worstOf(alerts, job));
+  bar.firing(loudOf(alerts).length, firingSentence(alerts), worstOf(alerts));
   if (fresh.length) announce(`Alert: ${fresh.map(({ rule, job }) => `${rule} ${job}`).join(", ")}`);
   titled();
 }
@@ -220,7 +222,12 @@ function connected() {
 }
 
 let events = null;
-const notices = createNotices(document.getElementById("notices"), { retry: () => events?.retry() });
+const notices = createNotices(document.getElementById("notices"), {
+  retry() {
+    events?.retry();
+    panes.reconnect();
+  },
+});
 
 function follow() {
   events = api.events({

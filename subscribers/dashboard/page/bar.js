@@ -44,9 +44,11 @@ export function createBar(element, on) {
       setAttribute(link, "data-link", name);
       setText(word, WORDS[name]);
     },
-    firing(number, sentence) {
+    // `severity`: the worst of them.
+    firing(number, sentence, severity) {
       count.hidden = number === 0;
       setText(count, String(number));
+      setAttribute(count, "data-severity", severity);
       setAttribute(alerts, "aria-label", `Alerts: ${sentence}`);
     },
     panel(name) {

@@ -33,15 +33,12 @@ export function setAttribute(element, name, value) {
 
 // The children of `parent` become `wanted`, in that order, without moving what is in its place.
 export function arrange(parent, wanted) {
+  const kept = new Set(wanted);
+  for (const child of [...parent.childNodes]) if (!kept.has(child)) child.remove();
   let at = parent.firstChild;
   for (const child of wanted) {
     if (child === at) at = at.nextSibling;
     else parent.insertBefore(child, at);
-  }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
   }
 }
 

@@ -1,6 +1,6 @@
 // What is seen where no job is open: how things are, or, where there is no job yet, what to do.
 
-import { h, setText } from "./dom.js";
+import { h, setAttribute, setText } from "./dom.js";
 import { compact, whole } from "./format.js";
 import { TROUBLE, hasEnded } from "./job_status.js";
 
@@ -8,7 +8,7 @@ const TILES = [
   { name: "running", label: "jobs running" },
   { name: "failed", label: "failed or lost" },
   { name: "rate", label: "lines/s" },
-  { name: "errors", label: "errors seen" },
+  { name: "errors", label: "errors seen live", title: "Lines of level ERROR and above since the gateway began to look" },
   { name: "firing", label: "alerts firing" },
 ];
 
@@ -17,7 +17,7 @@ export function createHome(element, { plots, alerts }) {
   const tiles = h(
     "dl",
     { class: "tiles" },
-    TILES.map(({ name, label }) => h("div", { class: "tile", "data-tile": name }, h("dt", null, label), values[name])),
+    TILES.map(({ name, label, title }) => h("div", { class: "tile", "data-tile": name, title }, h("dt", null, label), values[name])),
   );
   const alertsAt = h("section", { id: "home-alerts", tabindex: "-1", "aria-labelledby": "home-alerts-title" }, h("h2", { id: "home-alerts-title" }, "Alerts"));
   const plotsAt = h("section", { id: "home-plots", tabindex: "-1", "aria-labelledby": "home-plots-title" }, h("h2", { id: "home-plots-title" }, "Plots"));
@@ -33,7 +33,7 @@ export function createHome(element, { plots, alerts }) {
   let shown = false;
   element.append(h("p", { class: "loading" }, "Loading…"));
 
-  function figures(jobs, firing) {
+  function figures(jobs, firing, told) {
     const running = jobs.filter((job) => !hasEnded(job));
     const sum = (of, list) => list.reduce((total, job) => total + of(job), 0);
     setText(values.running, whole(running.length));
@@ -41,6 +41,7 @@ export function createHome(element, { plots, alerts }) {
     setText(values.rate, compact(sum((job) => job.stats?.lines_per_s ?? job.lines_per_s, running)));
     setText(values.errors, compact(sum((job) => job.errors_seen, jobs)));
     setText(values.firing, whole(firing));
+    setAttribute(values.firing.parentElement, "title", told);
     overview.toggleAttribute("data-calm", firing === 0);
     for (const name of ["failed", "errors", "firing"]) {
       values[name].parentElement.toggleAttribute("data-bad", values[name].textContent !== "0");
@@ -59,12 +60,12 @@ export function createHome(element, { plots, alerts }) {
       shown = false;
       element.hidden = true;
     },
-    // `jobs` is null while nothing was told.
-    update(jobs, firing) {
+    // `jobs` is null while nothing was told; `told` says how many alerts fire, in words.
+    update(jobs, firing, told) {
       if (jobs === null) return;
       if (jobs.length) {
         if (overview.parentElement !== element) element.replaceChildren(overview);
-        figures(jobs, firing);
+        figures(jobs, firing, told);
       } else if (!element.querySelector(".state.empty")) {
         element.replaceChildren(empty());
       }

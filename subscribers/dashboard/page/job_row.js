@@ -36,12 +36,13 @@ export function createJobRow({ cluster, job }) {
   let drawn = "";
   let told = null;
 
-  function update(row, { current, open, now }) {
+  function update(row, { current, open, severity, now }) {
     setAttribute(element, "data-open", open ? "true" : null);
     setAttribute(link, "aria-current", current ? "page" : null);
     // A job that ended tells how long that is ago, one that runs how long it has run.
     const since = hasEnded(row) ? row.last_frame_ts / 1e6 : row.run;
     setText(old, since ? age((now - since) / 1000) + (hasEnded(row) ? " ago" : "") : "");
+    setAttribute(alerts, "data-severity", severity);
     if (row === told) return;
     told = row;
     const shown = statusOf(row);

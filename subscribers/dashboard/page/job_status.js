@@ -8,10 +8,12 @@ const STATUSES = {
   STOPPED: { icon: "stopped", word: "stopped", tone: "quiet" },
   LOST: { icon: "lost", word: "lost", tone: "warn" },
 };
+const OVER = { icon: "stopped", word: "ended", tone: "quiet" };
 const ENDED = new Set(["SUCCEEDED", "FAILED", "STOPPED", "LOST"]);
 export const TROUBLE = new Set(["FAILED", "LOST"]);
 
-export const hasEnded = (job) => ENDED.has(job.status);
+// A daemon that came back knows that a log has ended before it has Ray's word on how.
+export const hasEnded = (job) => ENDED.has(job.status) || job.state === "ended";
 
 // {icon, word, tone, detail}: detail says more, in a sentence, where there is more to say.
 export function statusOf(job) {
@@ -21,8 +23,8 @@ export function statusOf(job) {
   if (job.state === "queued") {
     return { icon: "pending", word: "queued", tone: "quiet", detail: "waits until raytap has room for it" };
   }
+  if (hasEnded(job)) return { ...(ENDED.has(job.status) ? STATUSES[job.status] : OVER), detail: job.reason };
   const known = STATUSES[job.status] ?? { icon: "pending", word: "starting", tone: "quiet" };
-  if (hasEnded(job)) return { ...known, detail: job.reason };
   if (job.state === "failed") {
     return { icon: "warning", word: "not read", tone: "error", detail: job.reason || job.last_error };
   }

@@ -15,6 +15,7 @@ export function createJobList(element, { open }) {
   const clusters = new Map(); // name: {element, count, list, divider}
   let jobs = null;
   let panes = [];
+  let severityOf = () => null;
   let filter = "all";
   let shown = []; // in the order in which they stand
 
@@ -85,7 +86,7 @@ export function createJobList(element, { open }) {
         const row = rows.get(key(job)) ?? createJobRow(job);
         rows.set(key(job), row);
         const place = panes.findIndex((pane) => same(pane, job));
-        row.update(job, { current: place === 0, open: place >= 0, now });
+        row.update(job, { current: place === 0, open: place >= 0, severity: job.alerts ? severityOf(job) : null, now });
         shown.push({ job, link: row.link });
         return row.element;
       });
@@ -164,6 +165,11 @@ export function createJobList(element, { open }) {
       if (!jobs) return;
       forgetGone();
       if (before) tellNew(before);
+      render();
+    },
+    // `worst(job)`: the severity of the worst alert that fires for it.
+    alerts(worst) {
+      severityOf = worst;
       render();
     },
     // Which jobs are open, the first of them being the one of the address.

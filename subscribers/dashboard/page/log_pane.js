@@ -56,9 +56,9 @@ export class LogPane {
       found: () => this.found(),
       failed: (error) => this.found(error),
     });
+    this.wanted = wantedLines(options.line ?? null, this.path, location); // to be shown once there are lines
     this.feed = this.newFeed();
     this.build();
-    this.wanted = wantedLines(options.line ?? null, this.path, location); // to be shown once there are lines
     this.apply();
     this.feed.start();
   }
@@ -66,7 +66,7 @@ export class LogPane {
   newFeed() {
     const { cluster, job, api } = this.options;
     return new Feed(this.store, {
-      cluster, job, api,
+      cluster, job, api, least: this.wanted?.first,
       changed: (what) => this.changed(what),
       said: (connection, problem, retryAt) => this.said(connection, problem, retryAt),
     });
@@ -152,7 +152,7 @@ export class LogPane {
   openAtWanted() {
     const { wanted } = this;
     this.wanted = null;
-    if (!wanted || this.store.end === 0) return;
+    if (!wanted || this.store.end === 0 || this.commands.moving.beyond(wanted.first)) return;
     this.state.selection = wanted;
     this.showPicked();
     this.goTo(wanted.first);
@@ -169,6 +169,7 @@ export class LogPane {
     this.filter.workers.clear();
     this.search.set(this.search.pattern);
     this.rows.rebuild();
+    this.viewport.clear(); // the new lines have the old ones' numbers
     this.viewport.follow();
   }
 
@@ -287,7 +288,7 @@ export class LogPane {
   reconnect() {
     this.feed.stop();
     this.feed = this.newFeed();
-    if (this.store.end > 0) this.feed.open({ next: this.store.end, epoch: this.store.epoch });
+    if (this.store.end > 0) this.feed.open();
     else this.feed.start();
   }
 
@@ -305,9 +306,9 @@ export class LogPane {
       ended: store.ended, job: this.options.job,
     });
     this.root.classList.toggle("empty", store.end === 0);
-    const shown = lines ? viewport.visible : [];
+    const shown = lines ? viewport.visible.filter(({ row }) => row.kind !== "mark") : [];
     const [from, to] = [shown[0]?.row.line ?? 0, Math.max(0, (shown.at(-1)?.row.next ?? 1) - 1)];
-    this.commands.toolbar.position.textContent = store.end ? `${number(from)}–${number(to)} of ${number(store.end)}` : "";
+    this.commands.toolbar.position.textContent = store.end ? `${shown.length ? `${number(from)}–${number(to)}` : 0} of ${number(store.end)}` : "";
     const ended = connection === "live" && store.ended;
     const state = {
       connection: ended ? "ended" : (PUBLIC[connection] ?? connection), status: store.status, position: from,
@@ -359,6 +360,7 @@ export function createLogPane(element, options) {
     openSearch: () => pane.commands.finding.openSearch(),
     goTo: (line) => pane.commands.moving.jump(line),
     copyLink: () => pane.commands.copying.copyLink(),
+    reconnect: () => pane.reconnect(),
     setSettings(settings) {
       pane.settings = { ...settings };
       pane.apply();

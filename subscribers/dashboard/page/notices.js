@@ -10,7 +10,7 @@ export function createNotices(element, { retry }) {
   const what = h("span");
   const lost = h(
     "div",
-    { class: "notice", "data-tone": "error", hidden: true },
+    { class: "notice", "data-notice": "lost", "data-tone": "error", hidden: true },
     icon("plug"),
     h("p", null, h("strong", null, "Disconnected from the gateway"), what, when),
     h("button", { class: "button-quiet", type: "button", onclick: retry }, "Try now"),
@@ -18,7 +18,7 @@ export function createNotices(element, { retry }) {
   const degraded = h("ul", { class: "plain" });
   const impaired = h(
     "div",
-    { class: "notice", "data-tone": "warn", hidden: true },
+    { class: "notice", "data-notice": "degraded", "data-tone": "warn", hidden: true },
     icon("warning"),
     h("div", null, h("strong", null, "Degraded"), degraded),
   );

@@ -18,7 +18,8 @@ export function createPaneHead({ cluster, job }, { back, close, showAlerts }) {
   const link = h("span", { class: "tag pane-link", role: "status" });
   const facts = h("span", { class: "pane-facts" });
   const firing = h("span");
-  const alerts = h("button", { class: "tag tag-alert", type: "button", onclick: showAlerts, hidden: true }, icon("bell"), firing);
+  const firingWord = h("span", { class: "pane-firing-word" }, "firing");
+  const alerts = h("button", { class: "tag tag-alert", type: "button", onclick: showAlerts, hidden: true }, icon("bell"), firing, firingWord);
   const closing = h(
     "button",
     { class: "button-icon pane-close", type: "button", "aria-label": `Close ${job}`, title: "Close (x)", onclick: close },
@@ -32,7 +33,7 @@ export function createPaneHead({ cluster, job }, { back, close, showAlerts }) {
   return {
     element,
     // `row` is undefined while the list has none.
-    update(row, { connection, several, now }) {
+    update(row, { connection, several, severity, now }) {
       const [word, tone] = LINKS[connection] ?? ["", ""];
       setText(link, word);
       setAttribute(link, "data-tone", tone);
@@ -50,12 +51,15 @@ export function createPaneHead({ cluster, job }, { back, close, showAlerts }) {
         drawn = shown.icon;
       }
       setAttribute(element, "data-tone", shown.tone);
+      setAttribute(mark, "title", shown.word);
       const age = row.run && !hasEnded(row) && !shown.detail ? ` for ${duration((now - row.run) / 1000)}` : "";
       setText(status, shown.word + (shown.detail ? `: ${shown.detail}` : age));
       setAttribute(status, "title", shown.detail || null);
       setText(facts, factsOf(row).join(" · "));
       alerts.hidden = !row.alerts;
-      setText(firing, `${row.alerts} firing`);
+      setText(firing, String(row.alerts));
+      setAttribute(alerts, "aria-label", `${plural(row.alerts, "alert")} firing`);
+      setAttribute(alerts, "data-severity", severity);
     },
   };
 }

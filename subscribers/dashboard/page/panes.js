@@ -1,6 +1,6 @@
 // The logs that are open, side by side; on a narrow screen one at a time, with a switcher.
 
-import { marksOf } from "./alerts.js";
+import { marksOf, worstOf } from "./alerts.js";
 import { arrange, h, setAttribute } from "./dom.js";
 import { createLogPane } from "./log_pane.js";
 import { paneCover } from "./pane_cover.js";
@@ -80,7 +80,7 @@ export function createPanes(element, { api, on }) {
   function draw(pane) {
     const row = jobs.find((job) => same(job, pane));
     const connection = pane.connection;
-    pane.head.update(row, { connection, several: open.length > 1, now: Date.now() });
+    pane.head.update(row, { connection, several: open.length > 1, severity: alerts && worstOf(alerts, pane), now: Date.now() });
     if (row && connection === "missing") restart(pane);
   }
 
@@ -110,7 +110,14 @@ export function createPanes(element, { api, on }) {
     },
     alerts(told) {
       alerts = told;
-      for (const pane of open) pane.log.setAlerts(marksOf(alerts, pane));
+      for (const pane of open) {
+        pane.log.setAlerts(marksOf(alerts, pane));
+        draw(pane);
+      }
+    },
+    // The logs that wait for their next try have it now.
+    reconnect() {
+      for (const { connection, log } of open) if (connection === "disconnected") log.reconnect();
     },
     // Another one has signed in: what was forbidden may be allowed.
     retry() {

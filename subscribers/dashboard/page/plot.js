@@ -28,10 +28,11 @@ export function createPlot({ title, series, unit, bars = false }) {
   let data = null; // {from, until, step, values: [[…]…]}, ms
   let cursor = null; // an index of the values
 
-  function told({ step_s: stepS, until, series: all }) {
+  // `minutes`: what was asked for; there may be figures for less.
+  function told({ step_s: stepS, until, series: all }, minutes) {
     const values = series.map(({ name }) => all[name] ?? []);
     const length = Math.max(0, ...values.map((list) => list.length));
-    data = { until, step: stepS * 1000, from: until - length * stepS * 1000, values, length };
+    data = { until, step: stepS * 1000, from: until - length * stepS * 1000, values, length, minutes };
     if (cursor !== null && cursor >= length) cursor = null;
     const some = values.some((list) => list.some((value) => value !== null));
     setText(nothing, some ? "" : "No figures yet.");
@@ -40,7 +41,6 @@ export function createPlot({ title, series, unit, bars = false }) {
   }
 
   function sentence() {
-    const minutes = Math.round((data.until - data.from) / 60_000);
     const parts = series.map(({ label }, index) => {
       const known = data.values[index].filter((value) => value !== null);
       if (!known.length) return `${label}: no figures`;
@@ -48,7 +48,7 @@ export function createPlot({ title, series, unit, bars = false }) {
       const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
       return `${label}: now ${unit(last)}, lowest ${unit(Math.min(...known))}, highest ${unit(Math.max(...known))}, mean ${unit(mean)}`;
     });
-    return `${title}, the last ${plural(minutes, "minute")}. ${parts.join("; ")}. Arrow keys read single values.`;
+    return `${title}, the last ${plural(data.minutes, "minute")}. ${parts.join("; ")}. Arrow keys read single values.`;
   }
 
   function readout() {
@@ -105,13 +105,15 @@ export function createPlot({ title, series, unit, bars = false }) {
     pen.textAlign = "center";
     pen.textBaseline = "top";
     const count = Math.max(2, Math.floor((plane.right - plane.left) / 60));
-    for (const tick of timeTicks(data.from, data.until, count)) {
+    const times = timeTicks(data.from, data.until, count);
+    const seconds = times[1] - times[0] < 60_000;
+    for (const tick of times) {
       const at = Math.round(x(tick)) + 0.5;
       pen.beginPath();
       pen.moveTo(at, plane.bottom);
       pen.lineTo(at, plane.bottom + 4);
       pen.stroke();
-      if (at > plane.left + 14 && at < plane.right - 14) pen.fillText(clock(tick, { seconds: false, now: tick }), at, plane.bottom + 6);
+      if (at > plane.left + 14 && at < plane.right - 14) pen.fillText(clock(tick, { seconds, now: tick }), at, plane.bottom + 6);
     }
     data.values.forEach((list, index) => {
       const colour = getComputedStyle(legend[index].element.firstChild).color;

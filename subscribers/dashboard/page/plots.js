@@ -8,6 +8,18 @@ import { changeSettings, getSettings, onSettings } from "./settings.js";
 const RANGES = [1, 5, 15]; // minutes; the gateway remembers no more
 const EVERY_MS = { 1: 2_000, 5: 2_000, 15: 5_000 };
 
+const LEAST = 30; // figures: a minute of them
+
+// Without the time before the first figure.
+function sinceFirst({ series, ...rest }) {
+  const lists = Object.values(series);
+  const length = Math.max(0, ...lists.map((list) => list.length));
+  const known = lists.map((list) => list.findIndex((value) => value !== null)).filter((at) => at >= 0);
+  const first = Math.max(0, Math.min(length - LEAST, ...known));
+  const cut = known.length ? first : 0;
+  return { ...rest, series: Object.fromEntries(Object.entries(series).map(([name, list]) => [name, list.slice(cut)])) };
+}
+
 export function createPlots({ api }) {
   const plots = [
     createPlot({
@@ -66,7 +78,8 @@ export function createPlots({ api }) {
       const stats = await api.stats(cluster, job, minutes);
       if (mine !== asked || !shown) return;
       setText(problem, "");
-      for (const plot of plots) plot.told(stats);
+      const begun = sinceFirst(stats);
+      for (const plot of plots) plot.told(begun, minutes);
     } catch (error) {
       if (mine !== asked) return;
       setText(problem, `No figures: ${error.message}`);

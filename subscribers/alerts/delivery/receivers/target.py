@@ -28,13 +28,32 @@ class Target(msgspec.Struct, frozen=True):
 def read_target(receiver: Receiver, environ: Mapping[str, str]) -> Target:
     """The receiver's own, read now. Raises `ConfigError` that names the setting and shows
     neither."""
+    return Target(_url(receiver, environ), _secret(receiver, environ))
+
+
+def target_problems(receiver: Receiver, environ: Mapping[str, str]) -> list[str]:
+    """All that `read_target` would refuse just now, a line each."""
+    problems = []
+    for read in (_url, _secret):
+        try:
+            read(receiver, environ)
+        except ConfigError as error:
+            problems.append(error.message)
+    return problems
+
+
+def _url(receiver: Receiver, environ: Mapping[str, str]) -> str:
     url = receiver.url or _read(receiver, "url", environ)
     try:
         check_receiver_url(receiver.kind, url, "url_file" if receiver.url_file else "url_env")
     except ConfigError as error:
         raise ConfigError(f"receiver {receiver.name}: {error.message}") from None
-    signs = receiver.secret_file or receiver.secret_env
-    return Target(url, _read(receiver, "secret", environ).encode() if signs else b"")
+    return url
+
+
+def _secret(receiver: Receiver, environ: Mapping[str, str]) -> bytes:
+    given = receiver.secret_file or receiver.secret_env
+    return _read(receiver, "secret", environ).encode() if given else b""
 
 
 def _read(receiver: Receiver, what: str, environ: Mapping[str, str]) -> str:

@@ -6,9 +6,10 @@ const HIDDEN_MS = 250; // a hidden tab draws no frames
 
 export class Feed {
   // `changed({reset, lines, frames})` after frames went into the store, at most once a drawn frame;
-  // `said(connection, problem)` when the connection is another one.
-  constructor(store, { cluster, job, api, changed, said }) {
-    Object.assign(this, { store, cluster, job, api, changed, said });
+  // `said(connection, problem)` when the connection is another one. `least`: a line to begin with,
+  // which is fetched before anything is said; -1: none.
+  constructor(store, { cluster, job, api, changed, said, least = -1 }) {
+    Object.assign(this, { store, cluster, job, api, changed, said, least });
     this.queue = [];
     this.scheduled = 0;
     this.stream = null;
@@ -19,22 +20,36 @@ export class Feed {
   async start() {
     this.said("loading");
     try {
-      const answer = await this.api.lines(this.cluster, this.job, { from: -TAIL, limit: TAIL });
-      if (this.stopped) return;
+      let answer = await this.ask(-TAIL);
+      // It ends early where lines are long; a line that is to be shown first has to be there.
+      while (answer && answer.next > answer.first && answer.next <= this.least) {
+        answer = await this.ask(answer.next, answer.epoch || undefined);
+      }
+      if (!answer) return;
       this.tries = 0;
-      for (const frame of answer.frames) this.store.take(frame, { journal: true });
-      if (answer.epoch && !this.store.epoch) this.store.epoch = answer.epoch;
-      this.store.grow(answer.next);
-      if (answer.complete && answer.frames.length === 0) this.store.ended = true;
+      if (answer.complete && this.store.end === 0) this.store.ended = true;
       this.changed({ first: true, lines: 0, frames: [] });
-      this.open(answer);
+      this.open();
     } catch (error) {
       if (!this.stopped) this.refused(error);
     }
   }
 
-  open({ next, epoch }) {
-    const from = epoch ? { lastEventId: `${epoch}:${next}` } : { from: next };
+  // The answer with lines from somewhere on, which are in the store then; nothing once stopped.
+  async ask(from, epoch) {
+    const { store } = this;
+    const answer = await this.api.lines(this.cluster, this.job, { from, limit: TAIL, epoch });
+    if (this.stopped) return undefined;
+    for (const frame of answer.frames) store.take(frame, { journal: true });
+    if (answer.epoch && !store.epoch) store.epoch = answer.epoch;
+    store.grow(answer.next);
+    return answer;
+  }
+
+  // Live, from where the store ends.
+  open() {
+    const { end, position } = this.store;
+    const from = position ? { lastEventId: position } : { from: end };
     this.stream = this.api.stream(this.cluster, this.job, from, {
       open: () => this.said("live"),
       error: (error) => this.refused(error, true),
@@ -53,8 +68,7 @@ export class Feed {
     this.stream?.close();
     const wait = AGAIN_MS[Math.min(this.tries, AGAIN_MS.length - 1)];
     this.tries += 1;
-    const { end, epoch } = this.store;
-    this.timer = setTimeout(() => (streaming ? this.open({ next: end, epoch }) : this.start()), wait);
+    this.timer = setTimeout(() => (streaming ? this.open() : this.start()), wait);
   }
 
   push(event) {

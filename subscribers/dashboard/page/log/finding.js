@@ -21,6 +21,7 @@ export class Finding {
 
   openSearch() {
     this.searchBar.open();
+    this.pane.tell(); // a hint makes room for it
   }
 
   search(pattern) {

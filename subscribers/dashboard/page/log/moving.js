@@ -1,5 +1,7 @@
 // Going through the log: the cursor, pages, the ends, a line by its number.
 
+import { number } from "./words.js";
+
 export class Moving {
   // `say(text)`: a short word to the reader.
   constructor(pane, say) {
@@ -80,13 +82,23 @@ export class Moving {
       pane.wanted = { first: line, next: line + 1 };
       return;
     }
-    const there = Math.max(0, Math.min(line, pane.store.end - 1));
+    if (this.beyond(line)) return;
+    const there = Math.max(0, line);
     pane.state.selection = { first: there, next: there + 1 };
     pane.state.cursor = there;
     this.cursorKey = `l${there}`;
     pane.showPicked();
     pane.redraw();
     pane.goTo(there);
+  }
+
+  // A line that there is not (yet): that is said, and the end shown; whether it is one.
+  beyond(line) {
+    const { store } = this.pane;
+    if (line < store.end) return false;
+    this.follow();
+    this.say(`There is no line ${number(line)}${store.ended ? "" : " yet"}`);
+    return true;
   }
 
   // Whether the cursor is on this row.

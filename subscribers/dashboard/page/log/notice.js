@@ -50,6 +50,7 @@ export class Notice {
     const words = WORDS[name]?.(facts);
     const covers = lines === 0 && words;
     const strips = lines > 0 && (ALWAYS_STRIP.includes(name) ? words : null);
+    if (hint && !strips) this.strip.style.top = `${this.strip.nextElementSibling.offsetTop + 8}px`;
     const shown = JSON.stringify([covers, strips, hint?.text]);
     if (shown === this.shown) return;
     this.shown = shown;

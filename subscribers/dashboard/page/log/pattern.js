@@ -8,6 +8,7 @@ export class Pattern {
   // `regex`: it is one; `exact`: case matters.
   constructor(text, { regex = false, exact = false } = {}) {
     this.text = text;
+    this.regex = regex;
     this.exact = exact;
     this.source = regex ? text : text.replace(SPECIAL, "\\$&");
     this.matcher = null; // none where only the gateway can match it
@@ -18,6 +19,11 @@ export class Pattern {
         // RE2 knows it, or says what is wrong with it.
       }
     }
+  }
+
+  // Plain text that looks as if a regular expression was meant.
+  get meant() {
+    return !this.regex && /[\\^$*+?()[\]{}|]/.test(this.text);
   }
 
   get empty() {

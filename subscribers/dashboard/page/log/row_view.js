@@ -23,7 +23,7 @@ export class RowView {
     const picked = selection && line < selection.next && next > selection.first;
     const own = `${line <= current && current < next}${line === cursor}${picked}${next}${row.open}`;
     if (row.kind === "mark") return `${own}${row.mark.times}`;
-    return `${generation}.${store.amended}.${own}`;
+    return `${generation}.${store.amended}.${store.ended}.${own}`;
   }
 
   draw(row) {
@@ -35,10 +35,11 @@ export class RowView {
 
   row(kind, row, cells, more = "") {
     const { selection, cursor, current } = this.state;
-    const { line, next } = row;
+    const { line } = row;
+    const next = row.open && kind === "fold" ? line + 1 : row.next; // its other lines have rows
     const names = ["row", kind, more];
     if (selection && line < selection.next && next > selection.first) names.push("picked");
-    if (line <= cursor && cursor < next && (row.kind !== "fold" || !row.open || line === cursor)) names.push("cursor");
+    if (line <= cursor && cursor < next) names.push("cursor");
     if (line <= current && current < next) names.push("current");
     return el("div", { class: names.filter(Boolean).join(" "), aria: { rowindex: line + 1 } }, cells);
   }
@@ -60,8 +61,9 @@ export class RowView {
     const end = open ? line + 1 : next;
     for (const [at, alert] of this.state.alerts) {
       if (at >= line && at < end) {
-        const words = `Alert: ${alert.rule}${alert.severity ? ` (${alert.severity})` : ""}`;
-        return el("span", { class: "alarm", text: "▲", title: words, role: "img", aria: { label: words } });
+        const words = `${alert.muted ? "Muted alert" : "Alert"}: ${alert.rule}${alert.severity ? ` (${alert.severity})` : ""}`;
+        const data = { severity: alert.severity ?? "", ...(alert.muted && { muted: "true" }) };
+        return el("span", { class: "alarm", text: "▲", data, title: words, role: "img", aria: { label: words } });
       }
     }
     return null;
@@ -101,7 +103,7 @@ export class RowView {
     const page = store.page(pageOf(row.line));
     const i = row.line - page.first;
     const body = this.text(row.line, { cut: view.cut });
-    if (page.flags[i] & PARTIAL) body.push(el("span", { class: "pill", text: "no line end yet" }));
+    if (page.flags[i] & PARTIAL) body.push(el("span", { class: "pill", text: store.ended ? "no line end" : "no line end yet" }));
     const found = pattern && !pattern.matcher && hits.has(row.line) ? "found" : "";
     const inside = row.run === undefined ? "" : "inside";
     const names = `${LEVELS[page.levels[i]]} ${found} ${inside}`.trim();

@@ -82,7 +82,8 @@ export class SearchBar {
     const wanted = JSON.stringify([this.input.value, regex, exact]);
     if (wanted === this.searched) return;
     this.searched = wanted;
-    this.on.search(new Pattern(this.input.value, { regex, exact }));
+    this.pattern = new Pattern(this.input.value, { regex, exact });
+    this.on.search(this.pattern);
   }
 
   narrow() {
@@ -96,6 +97,10 @@ export class SearchBar {
     this.on.filter(this.onlyHits, Number(this.context.value));
   }
 
+  none() {
+    return this.pattern?.meant ? "no hit as plain text; try .* (regular expression)" : "no hit";
+  }
+
   // `at`: the place of the current hit, from 1; 0 for none.
   tell({ active, count, at, sweeping, full, problem }) {
     this.input.classList.toggle("wrong", Boolean(problem));
@@ -105,7 +110,7 @@ export class SearchBar {
     else {
       const total = `${number(count)}${full || sweeping ? "+" : ""}`;
       const place = at ? `${number(at)} of ${total}` : `${total} ${count === 1 ? "hit" : "hits"}`;
-      this.count.textContent = count || sweeping ? place + (sweeping ? " …" : "") : "no hit";
+      this.count.textContent = count || sweeping ? place + (sweeping ? " …" : "") : this.none();
     }
   }
 }

@@ -195,6 +195,14 @@ export class Store {
     return found;
   }
 
+  // Where the log goes on, as a stream's id: a last line without an end comes once more.
+  get position() {
+    if (!this.epoch) return "";
+    const last = this.end - 1;
+    const open = (this.pages.get(pageOf(last))?.flags[last % PAGE] ?? 0) & PARTIAL;
+    return `${this.epoch}:${this.end}${open ? "p" : ""}`;
+  }
+
   get pageCount() {
     return pageOf(this.end) + 1; // the last one may have no line yet, but a mark
   }

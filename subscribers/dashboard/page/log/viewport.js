@@ -1,6 +1,7 @@
 // The window on the rows: only those that are seen, and a few around them, are elements. It stays
 // at its place (a row, and where in it) whatever is loaded, folded or let go above; or at the end.
 
+import { Acts } from "./acts.js";
 import { Scale } from "./scale.js";
 
 const AROUND = 14; // rows beyond each edge
@@ -11,6 +12,7 @@ export class Viewport {
   constructor(scroller, spacer, layer, { rows, view, rowView, on }) {
     Object.assign(this, { scroller, spacer, layer, rows, view, rowView, on });
     this.scale = new Scale();
+    this.acts = new Acts(scroller);
     this.nodes = new Map();
     this.top = 0;
     this.height = 0;
@@ -26,15 +28,18 @@ export class Viewport {
     if (this.adopt()) this.on.scrolled();
   }
 
-  // Go where the scrollbar is; false where we put it there, or it moved sideways.
+  // Go where the scrollbar is; false where we put it there, it moved sideways, or the browser moved
+  // it: the window became another one, or it was taken from the document and put back. Who follows
+  // is sure to go on until they act themselves.
   adopt() {
     const now = this.scroller.scrollTop;
     if (Math.abs(now - this.placed) < 1) return false;
-    if (this.scroller.clientHeight !== this.height) {
-      this.placed = now; // the window became another one, and the browser moved it
+    if (this.scroller.clientHeight !== this.height || (this.following && !this.acts.now)) {
+      this.placed = now;
       this.schedule();
       return false;
     }
+    this.acts.goesOn();
     const top = this.scale.moved(this.top, this.placed, now);
     this.placed = now;
     this.settle(top);
@@ -96,11 +101,12 @@ export class Viewport {
   stop() {
     cancelAnimationFrame(this.frame);
     this.frame = -1;
+    this.acts.stop();
   }
 
   render() {
+    this.moved(); // in the window as it was drawn last
     const height = (this.height = this.scroller.clientHeight);
-    this.moved();
     this.place(height);
     const around = AROUND * this.view.rowHeight;
     let slice = this.rows.slice(this.top - around, this.top + height + around);
@@ -127,6 +133,11 @@ export class Viewport {
     const room = this.height;
     const edge = this.placed < room || this.placed > this.scale.height - 2 * room;
     return edge || this.following || Math.abs(scroll - this.placed) > 4 * room;
+  }
+
+  // Nothing that was drawn holds any more.
+  clear() {
+    this.reconcile([]);
   }
 
   place(height) {

@@ -35,10 +35,11 @@ export const gapReason = (gap) =>
 
 // What a frame without lines says, in a sentence.
 export function markWords({ kind, status, message, complete, code, times }) {
-  if (kind === "status") return `The job is ${status || "in an unknown state"}`;
+  if (kind === "status") return `The job is ${status || "in an unknown state"}${message ? ` (${message})` : ""}`;
   if (kind === "end") {
     const whole = complete === false ? "The end of its log could not be read" : "The log is complete";
-    return `The job has ended: ${status || "unknown"}. ${whole}.`;
+    const why = message ? ` (${message})` : "";
+    return `The job has ended: ${status || "unknown"}${why}. ${whole}.`;
   }
   if (kind === "reset") return `The log file was replaced${message ? `: ${message}` : ""}. Its lines begin at 0.`;
   return `${code ? `${code}: ` : ""}${message || kind}${times > 1 ? ` (${number(times)} times)` : ""}`;

@@ -1,4 +1,4 @@
-"""Why an HTTP address did not answer, in words for a person. Pure."""
+"""Why an HTTP address did not answer, in words for a person."""
 
 from __future__ import annotations
 
