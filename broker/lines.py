@@ -7,15 +7,12 @@ a time: a Python step for each line would cost ten times what the work itself co
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from collections.abc import Sequence
 from itertools import accumulate, islice
 from typing import Final, NamedTuple
 from zlib import crc32
 
 OVERLAP: Final = 4_096
 """Bytes of an over-long line kept beyond `max_line`, so that a secret there is seen whole."""
-
-_ESC: Final = b"\x1b"
 
 
 class Chunk(NamedTuple):
@@ -28,7 +25,6 @@ class Chunk(NamedTuple):
     first: int  # the number of its first line
     offset: int | None  # raw bytes of the file consumed at its end
     crc: int  # CRC32 of all complete lines of the file so far, each end as \n, none cut
-    text: Sequence[str] | None = None  # the lines of `data`, where they are likely to stay so
 
 
 class LineAssembler:
@@ -144,32 +140,19 @@ class LineAssembler:
         if has_cr and b"\r" in data:
             data, cr = _normal_ends(data)
         crc = crc32(data, self.crc)
-        text = None
-        if _ESC in data:  # so it will not stay as it is
-            lines = data.count(b"\n")
-        else:  # counting costs as much as splitting, and nobody needs to split it again
-            text = data.decode().split("\n")
-            text.pop()
-            lines = len(text)
+        lines = data.count(b"\n")
         data, cut = _cut_lines(data, self._cap)
-        return self._advance(data, lines, cr, cut, len(raw), crc, None if cut else text)
+        return self._advance(data, lines, cr, cut, len(raw), crc)
 
     def _advance(
-        self,
-        data: bytes,
-        lines: int,
-        cr: tuple[int, ...],
-        cut: dict[int, int],
-        raw: int,
-        crc: int,
-        text: Sequence[str] | None = None,
+        self, data: bytes, lines: int, cr: tuple[int, ...], cut: dict[int, int], raw: int, crc: int
     ) -> Chunk:
         first = self.line
         self.line += lines
         self.crc = crc
         if self.offset is not None:
             self.offset += raw
-        return Chunk(data, lines, cr, cut, first, self.offset, crc, text)
+        return Chunk(data, lines, cr, cut, first, self.offset, crc)
 
 
 class _LongLine:

@@ -52,11 +52,8 @@ class Pipeline:
             data, found, keys = self._screened(self._screen, chunk.data)
         else:
             data, found, keys = self._sanitize(chunk.data, key_lines)
-        if data is chunk.data and chunk.text is not None:
-            lines = list(chunk.text)
-        else:
-            lines = data.decode("utf-8", "replace").split("\n")
-            lines.pop()
+        lines = data.decode("utf-8", "replace").split("\n")
+        lines.pop()
         if len(lines) != chunk.lines:
             self.fallbacks += 1
             data, found, keys = self._one_by_one(chunk.data, key_lines)
