@@ -1,4 +1,4 @@
-"""The stress run, for 20 seconds of it."""
+"""The stress run, for 30 seconds of it."""
 
 from __future__ import annotations
 
