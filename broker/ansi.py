@@ -25,6 +25,9 @@ _SEQUENCE: Final = re.compile(
     rb")"
 )
 
+# Nearly all escapes of a log are colours, on and off. What they colour is the group.
+_COLOURED: Final = re.compile(rb"\x1b\[[0-9;]*+m([^\x1b]*+)(?:\x1b\[[0-9;]*+m)?+")
+
 
 def strip(data: bytes) -> bytes:
     """Escapes and control bytes removed; valid UTF-8 in and out, the number of lines unchanged.
@@ -50,6 +53,9 @@ def strip_sequences(data: bytes) -> bytes | None:
         return data
     if b"\xc2" in data and _C1.search(data):
         return None
+    text = b"".join(_COLOURED.split(data))
+    if _ESC not in text:  # each began a colour of its own, so none was a part of another sequence
+        return text
     return _SEQUENCE.sub(b"", data)
 
 

@@ -96,6 +96,7 @@ DEFAULT_RULES: Final = (
     Rule(
         "token",
         rf"(?i:{_SPECIAL_TOKEN}|token{_IS}(?:{_NOTHING}|(?:[bru]?\\?[\"'])?{_TOKEN_VALUE}))",
+        screen=rf"(?i:token{_IS})",
     ),
     Rule(
         "flag",
