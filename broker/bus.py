@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from broker.errors import Stopping
@@ -18,7 +17,7 @@ from broker.events import get_logger
 from broker.journal import Record
 from broker.journal_writer import JournalWriter
 from broker.metrics import Metrics
-from broker.outbox import Outbox, Outgoing
+from broker.outbox import FRAME_BYTES, Outbox, Outgoing
 from broker.publisher import Message
 from broker.pulse import Pulse
 
@@ -107,8 +106,7 @@ class Bus:
         frames. Before `start` only. A transport that is stuck is waited for once."""
         waited_for = list(self._outboxes)
         count = 0
-        frames = iter(outgoing)
-        while portion := list(islice(frames, self._portion)):
+        for portion in _portions(outgoing, self._portion):
             count += len(portion)
             for outbox in self._outboxes:
                 outbox.put(portion)
@@ -161,18 +159,18 @@ class Bus:
             self._metrics.frames.labels(record.stream.cluster, record.kind).inc()
         now = self._clock()
         self._pulse.published(group, now)
-        outgoing = [
+        outgoing = (
             Outgoing(
                 min(first + index, self._sequence),
                 record.stream,
                 Message(record.stream.topic, record.payload),
             )
             for index, record in enumerate(group)
-        ]
-        for start in range(0, len(outgoing), self._portion):
+        )
+        for portion in _portions(outgoing, self._portion):
             for outbox in self._outboxes:
                 outbox.wait_for_room()
-                outbox.put(outgoing[start : start + self._portion])
+                outbox.put(portion)
 
     def _beat(self) -> None:
         beats = self._pulse.due(self._clock(), self._clock_ns())
@@ -196,3 +194,18 @@ class Bus:
 
     def _handed_out(self) -> int:
         return min((outbox.published for outbox in self._outboxes), default=self._sequence)
+
+
+def _portions(frames: Iterable[Outgoing], most: int) -> Iterator[list[Outgoing]]:
+    """In order, so many frames at a time and as many bytes as an outbox reckons for them; one
+    frame at least."""
+    portion: list[Outgoing] = []
+    size = 0
+    for frame in frames:
+        size += len(frame.message.payload)
+        if portion and (len(portion) >= most or size > most * FRAME_BYTES):
+            yield portion
+            portion, size = [], len(frame.message.payload)
+        portion.append(frame)
+    if portion:
+        yield portion

@@ -106,7 +106,7 @@ class ZeromqConfig(Section, frozen=True):
 
     enabled: bool = True
     bind: str = "tcp://127.0.0.1:5556"
-    # Frames of up to 64 KiB for each slow subscriber; 0: unlimited.
+    # Frames of up to 256 KiB for each slow subscriber; 0: unlimited.
     hwm: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 1_000
     insecure: bool = False  # bind beyond loopback: whoever reaches it reads every line
 

@@ -16,7 +16,8 @@ OVERLAP: Final = 4_096
 
 
 class Chunk(NamedTuple):
-    """Complete lines. `data` holds about 64 KiB, at most three times that where it was no UTF-8."""
+    """Complete lines. `data` holds about `chunk_size` bytes, at most three times that where it was
+    no UTF-8."""
 
     data: bytes  # valid UTF-8; each line's end is one \n
     lines: int

@@ -1,8 +1,9 @@
 """Frames on a ZeroMQ socket: `[topic, payload]`, to whoever subscribed to a prefix of the topic.
 
-Each subscriber has a queue of its own in this socket, of `hwm` frames (about 64 KiB each). One
-that is full loses frames, without a word to either side: the subscriber sees it as a jump in
-`first`. ZeroMQ can't count the frames lost; `overflows` counts how often a queue became full.
+Each subscriber has a queue of its own in this socket, of `hwm` frames (about 256 KiB each at
+most). One that is full loses frames, without a word to either side: the subscriber sees it as a
+jump in `first`. ZeroMQ can't count the frames lost; `overflows` counts how often a queue became
+full.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from broker.commands.signals import stop_on_signal
 from broker.commands.subscriber_options import subscriber_configuration, subscriber_options
+from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
 from broker.errors import ConfigError
@@ -66,6 +67,7 @@ def run(config: Config) -> None:
         history_s=alerts.history,
     )
     server = HttpServer(create_app(service, metrics, access, alerts.bind), alerts.bind)
+    tune_for_threads()
     stopping = stop_on_signal()
     signal.signal(signal.SIGHUP, lambda _number, _frame: service.reload())
     try:

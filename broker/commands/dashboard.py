@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -12,11 +11,11 @@ import click
 from broker.addresses import redis_url, zeromq_bind
 from broker.commands.signals import stop_on_signal
 from broker.commands.subscriber_options import subscriber_configuration, subscriber_options
+from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
 from broker.errors import ConfigError
 
-SWITCH_SECONDS: Final = 0.001  # the loop waits less for the feed's thread after each write
 _FILES: Final = 65_536  # a socket for each client
 
 
@@ -57,7 +56,7 @@ def run(config: Config) -> None:
         stats_redis=config.dashboard.stats_redis or config.publish.redis.url,
         version=_version(),
     )
-    sys.setswitchinterval(SWITCH_SECONDS)
+    tune_for_threads()
     _allow_many_files()
     stopping = stop_on_signal()
     try:

@@ -6,19 +6,17 @@ import os
 import signal
 import sys
 from importlib.metadata import version
-from typing import Final
 
 import click
 
 from broker.commands.options import config_options, configuration
 from broker.commands.own_token import with_own_token
 from broker.commands.signals import stop_on_signal
+from broker.commands.tuning import tune_for_threads
 from broker.config import Config
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
 from broker.settings import read_token
-
-SWITCH_SECONDS: Final = 0.001
 
 
 @click.command(short_help="Read the jobs' logs and publish them.")
@@ -46,9 +44,7 @@ def command(**flags: object) -> None:
     from broker.daemon import Daemon
     from broker.supervisor import Supervisor
 
-    # A reader works in long C calls; with the default of 5 ms the journal and the publishers wait
-    # for it after each call of theirs (1.79 s against 1.42 s for 224 MB).
-    sys.setswitchinterval(SWITCH_SECONDS)
+    tune_for_threads()
     stopping = stop_on_signal()
     if config.alerts.enabled:
         checked_rules(config.alerts)  # said now, not by a child that is started again and again

@@ -11,7 +11,7 @@ from broker.checkpoint import Checkpoint
 from broker.lines import Chunk, LineAssembler
 
 OVERLAP: Final = 64  # raw bytes compared at every poll
-CHUNK: Final = 65_536  # bytes of text in one frame, about
+CHUNK: Final = 262_144  # bytes of text in one frame, about; smaller ones cost every reader wake-ups
 EPOCH_BYTES: Final = 1024
 
 
