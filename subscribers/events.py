@@ -48,6 +48,7 @@ class Answered(NamedTuple):
     question: Question
     problem: str
     paused: bool = False  # the reader was too slow; ask again
+    unanswered: bool = False  # the problem is that no journal answered
 
 
 class Surveyed(NamedTuple):

@@ -48,7 +48,7 @@ class Merge:
     ) -> None:
         self.connected = False
         self.lost = ""  # why it is not connected, once it is known
-        self.unanswered = ""  # why a broker did not answer the last survey
+        self.unanswered = ""  # why a broker did not answer what it was asked last
         self._wanted = wanted
         self._start = start
         self._positions = dict(positions)  # of streams that nobody has told of yet
@@ -122,6 +122,8 @@ class Merge:
         stream, epoch, _, end = question = event.question
         sequencer = self._stream(stream, now)
         self._asked.discard((stream, epoch))
+        if event.unanswered:  # said with the gap; the next survey tells whether it still holds
+            self.unanswered = event.problem
         frames: list[Frame] = []
         if not event.paused and end is None:
             frames = sequencer.answered(question)

@@ -139,7 +139,7 @@ class Repairer:
             self._down_since = self._down_since or now
             patience = max(since + 1.0, self._down_since + self._repair_timeout)
         if answer.complete or answer.refused or now >= patience:
-            self._inbox.put(Answered(question, problem))
+            self._inbox.put(Answered(question, problem, unanswered=not answer.answered))
             return
         self._at(backoff.next(), lambda again: self._answer(again, answer, since, backoff))
 
