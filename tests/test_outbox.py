@@ -291,17 +291,17 @@ def test_stop_does_not_wait_for_a_transport_that_hangs(make: Make, memory: Memor
     hang(memory, outbox)
     start = time.monotonic()
     assert outbox.stop(0.2) == 1
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 2.0
 
 
 def test_stop_does_not_wait_for_a_server_that_never_answers(make: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"redis://127.0.0.1:{server.getsockname()[1]}"
-        outbox = make(publisher=RedisPublisher(url, socket_timeout=1.0))
+        outbox = make(publisher=RedisPublisher(url, socket_timeout=2.5))
         outbox.start(0.05)
         start = time.monotonic()
         outbox.stop(0.2)
-        assert time.monotonic() - start < 0.9
+        assert time.monotonic() - start < 2.0
         wait_until(lambda: all(t.name != "raytap-redis" for t in threading.enumerate()))
 
 

@@ -256,12 +256,12 @@ def test_a_hung_receiver_delays_no_other_and_no_stop(store: Store) -> None:
         told = [notification(alert(f"r{i}"), name) for i in range(10) for name in ("hung", "good")]
         began = time.monotonic()
         delivery.put(queue(store, *told))
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.0
         good.until(10, timeout=5.0)
         hung.until(1)
         began = time.monotonic()
         delivery.stop(0.3)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 2.0
         assert len(store.waiting("hung")) == 10
         assert store.waiting("good") == []
 

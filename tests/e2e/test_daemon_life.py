@@ -98,7 +98,7 @@ def test_a_second_signal_ends_it_at_once(
     daemon.signal(number)
     # Python tells a child that `os._exit` ended from one that a signal ended.
     assert daemon.wait() == 128 + number
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 2.0
     assert daemon.events("stopped") == []
 
 
