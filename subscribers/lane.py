@@ -46,6 +46,11 @@ class Lane:
         """`expected`, or the end of what is known where `start` is beyond it."""
         return min(self.expected, self.target)
 
+    @property
+    def lacking(self) -> int:
+        """The line to ask a journal from: one that was delivered without its end may have grown."""
+        return self.expected - (self._open_line is not None)
+
     def accept(self, frame: Frame, size: int) -> list[Frame]:
         """A frame of any kind with lines or a position, from a broker or a journal."""
         self.target = max(self.target, frame.next)
@@ -61,7 +66,7 @@ class Lane:
     def missing(self) -> tuple[int, int] | None:
         """Lines `[first, next)` that are known to exist and have not come."""
         edge = self._waiting[0].first if self._waiting else self.target
-        return (self.expected, edge) if edge > self.expected else None
+        return (self.lacking, edge) if edge > self.expected else None
 
     def settle(self, upto: int, why: Frame) -> list[Frame]:
         """No journal has more: what lacks before line `upto` is delivered as gaps, with the reason

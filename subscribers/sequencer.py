@@ -68,7 +68,7 @@ class Sequencer:
             lane.target = max(lane.target, frame.first)
             if frame.state == "ended" and not self._has_end(frame):
                 self._unended[frame.epoch] = frame
-                self._open.setdefault(frame.epoch, lane.position)
+                self._open.setdefault(frame.epoch, min(lane.lacking, lane.target))
             return []
         return self._once(lane.accept(frame, size))
 
@@ -85,7 +85,7 @@ class Sequencer:
             if (hole := lane.missing()) is not None:
                 asked.append(Question(self.stream, epoch, *hole))
             elif epoch in self._open:
-                first = max(self._open[epoch], lane.position)
+                first = max(self._open[epoch], min(lane.lacking, lane.target))
                 asked.append(Question(self.stream, epoch, first, None))
         return asked
 
@@ -104,7 +104,7 @@ class Sequencer:
     def ask_from_start(self) -> None:
         """Nobody tells of this stream: a journal may know it all the same."""
         for epoch, lane in self._lanes.items():  # where a position was given
-            self._open.setdefault(epoch, lane.expected)
+            self._open.setdefault(epoch, lane.lacking)
         if not self._lanes and not (isinstance(self._start, int) and self._start < 0):
             self._open[self._lane("", 0).epoch] = self._start if isinstance(self._start, int) else 0
 
@@ -128,7 +128,7 @@ class Sequencer:
         if isinstance(self._start, int) and self._start > 0 and newest in (None, "") and epoch:
             start = self._start
         if newest:  # its last lines may have been lost just before: nothing else would tell
-            self._open.setdefault(newest, self._lanes[newest].expected)
+            self._open.setdefault(newest, self._lanes[newest].lacking)
         while len(self._lanes) >= _MOST_EPOCHS:
             oldest, gone = self._lanes.popitem(last=False)
             gone.release()

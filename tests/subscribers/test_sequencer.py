@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from broker.frame import Frame, replace
 from subscribers.sequencer import Question, Sequencer, Start
 from subscribers.stats import Budget, Stats
@@ -206,6 +208,26 @@ def test_another_broker_that_read_the_whole_line_amends_a_partial_one() -> None:
     streams.feed(log_frame(0, 5, partial=True), SIZE)
     (fresh,) = streams.feed(log_frame(0, 6), SIZE)
     assert (fresh.first, fresh.next, fresh.amends) == (4, 6, True)
+
+
+@pytest.mark.parametrize(
+    "told", [heartbeat(6), heartbeat(6, state="ended", status="FAILED"), log_frame(6, 8)]
+)
+def test_what_follows_a_partial_line_is_asked_for_together_with_it(told: Frame) -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5, partial=True), SIZE)
+    streams.feed(told, SIZE)
+    (question,) = streams.questions()
+    assert question.first == 4
+    (fresh, *_) = streams.feed(log_frame(4, 6), SIZE)
+    assert (fresh.first, fresh.next, fresh.amends) == (4, 6, True)
+
+
+def test_a_new_epoch_asks_for_the_tail_of_the_old_one_with_its_partial_line() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5, partial=True), SIZE)
+    streams.feed(replace(log_frame(0, 3), epoch="another"), SIZE)
+    assert streams.questions() == [Question(STREAM, EPOCH, 4, None)]
 
 
 def test_an_amendment_of_a_line_that_never_came_is_the_line() -> None:

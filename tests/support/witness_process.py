@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ class WitnessProcess:
         self.name = name
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.witness_process", *options],
+            env=os.environ | {"MALLOC_ARENA_MAX": "1"},  # what grows is ours, not heaps of glibc
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
