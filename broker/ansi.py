@@ -51,11 +51,11 @@ def strip_sequences(data: bytes) -> bytes | None:
     where an 8-bit control may be part of one: only `strip` knows those."""
     if _ESC not in data:
         return data
-    if b"\xc2" in data and _C1.search(data):
-        return None
     text = b"".join(_COLOURED.split(data))
     if _ESC not in text:  # each began a colour of its own, so none was a part of another sequence
         return text
+    if b"\xc2" in data and _C1.search(data):
+        return None
     return _SEQUENCE.sub(b"", data)
 
 
