@@ -80,6 +80,13 @@ FRAGMENTS = [
 ]
 
 
+# Whole, begun, and such that a whole one taken out of the middle would make another.
+ESCAPES = [
+    *("\x1b", "\x1b]", "\x1b[", "\x1bP", "\x1b\\", "\x07", "\x9b", "\x9b3m", "\x9d", "\x9c"),
+    *("\x1b[0m", "\x1b[1;36m", "\x1b[m", "[31m", "1;", "m", "\x1b[2K"),
+]
+
+
 @pytest.fixture(scope="module")
 def screen() -> Screen:
     made = make_screen(REDACTOR.rules)
@@ -119,7 +126,7 @@ def test_what_is_not_suspect_holds_nothing_that_the_slow_way_would_take_out(
 @given(
     st.lists(
         st.one_of(
-            st.sampled_from([*FRAGMENTS, "\x1b]", "\x1b[", "\x1bP", "\x1b\\", "\x07", "\x9b3m"]),
+            st.sampled_from([*FRAGMENTS, *ESCAPES]),
             st.text(max_size=12),
         ),
         max_size=24,
