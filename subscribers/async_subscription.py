@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -16,32 +17,41 @@ _WAIT_S: Final = 0.5  # how long a thread stays behind when nobody awaits it any
 
 
 class AsyncFrames:
-    """An async iterator over a subscription. One task iterates; a cancelled wait loses nothing.
-    Nothing is read ahead beyond one batch, so the subscription's bounds hold."""
+    """The async iterator of a subscription. One task iterates, under one event loop after the
+    other; neither a cancelled wait nor a loop that ends loses anything. Nothing is read ahead
+    beyond one batch, so the subscription's bounds hold."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
         self._ready: deque[Frame] = deque()
-        self._waiting: asyncio.Future[list[Frame] | None] | None = None
+        self._over = False
+        self._taking = threading.Lock()
+        self._waiting: asyncio.Future[None] | None = None
 
     def __aiter__(self) -> AsyncFrames:
         return self
 
     async def __anext__(self) -> Frame:
+        loop = asyncio.get_running_loop()
         while not self._ready:
-            if self._waiting is None:
-                self._waiting = asyncio.get_running_loop().run_in_executor(None, self._take)
-            batch = await asyncio.shield(self._waiting)
-            self._waiting = None
-            if batch is None:
+            if self._over:
                 raise StopAsyncIteration
-            self._ready.extend(batch)
+            if self._waiting is None or self._waiting.get_loop() is not loop:
+                self._waiting = loop.run_in_executor(None, self._take)
+            waiting = self._waiting
+            try:
+                await asyncio.shield(waiting)
+            finally:
+                if waiting.done():
+                    self._waiting = None
         return self._ready.popleft()
 
-    def _take(self) -> list[Frame] | None:
-        batch: list[Frame] = []
-        frame = self._subscription.receive(_WAIT_S)
-        while frame is not None:
-            batch.append(frame)
-            frame = self._subscription.receive(0) if len(batch) < _BATCH else None
-        return None if not batch and self._subscription.closed else batch
+    def _take(self) -> None:
+        with self._taking:  # of a loop that is gone one may still wait
+            if self._ready:
+                return
+            frame = self._subscription.receive(_WAIT_S)
+            while frame is not None:
+                self._ready.append(frame)
+                frame = self._subscription.receive(0) if len(self._ready) < _BATCH else None
+            self._over = not self._ready and self._subscription.closed

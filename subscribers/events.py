@@ -49,6 +49,7 @@ class Answered(NamedTuple):
     problem: str
     paused: bool = False  # the reader was too slow; ask again
     unanswered: bool = False  # the problem is that no journal answered
+    again: bool = False  # one may have more, and is away
 
 
 class Surveyed(NamedTuple):

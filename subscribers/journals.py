@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from contextlib import closing
 
 from broker.errors import ClientError
-from broker.frame import Frame
+from broker.frame import Frame, replace
 from subscribers.replay import JournalClient
 from subscribers.sequencer import Question
 
@@ -19,44 +19,72 @@ class Answer:
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self.at = question.first  # every line before it was delivered, as text or as a gap
-        self.answered = False  # by at least one journal, in this round
-        self.busy = False  # at least one asked to be asked later
+        self.at = question.first  # every line before it was delivered, whole or as a gap
+        self.heard: set[str] = set()  # the journals that answered in this round
+        self.away: set[str] = set()  # those that did not
+        self.busy: set[str] = set()  # of these, those that want to be asked later
         self.refused = False  # by every journal, for want of a token that may read this
+        self._has_open = False  # line `at` was delivered, without its end
+
+    @property
+    def answered(self) -> bool:
+        """Whether a journal answered in this round."""
+        return bool(self.heard)
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be asked."""
-        end = self.question.next
-        return self.answered if end is None else self.at >= end
+        end, whole = self.question.next, self.question.whole
+        if end is None:
+            return self.answered and not (self.away and self.question.epoch)
+        return self.at >= end or (self._has_open and self.at == end - 1 and not whole)
 
-    def read(self, clients: Sequence[JournalClient], deliver: Deliver) -> str:
-        """Ask one journal after the other. What lacks in one (its `gap` frames, or lines that it
-        passes over) is asked of the others before it is delivered as a gap. Returns what went
-        wrong, if anything did."""
+    def read(
+        self, clients: Sequence[JournalClient], deliver: Deliver, waited_for: Container[str] = ()
+    ) -> str:
+        """Ask one journal after the other. What lacks in one (its `gap` frames, lines that it
+        passes over, the end of a line) is asked of the others before it is delivered as a gap,
+        and not delivered while one that is `waited_for` is away. Returns what went wrong, if
+        anything did."""
         problem = "no broker's journal is known: give its HTTP address"
-        self.answered = self.busy = self.refused = False
+        self.heard, self.away, self.busy, self.refused = set(), set(), set(), False
         statuses = set()
         for client in clients:
             others = [other for other in clients if other is not client]
             try:
-                self._read_one(client, others, deliver)
+                self._read_one(client, others, deliver, waited_for)
+            except _Lacking:
+                self.heard.add(client.base)
+                return f"{', '.join(self.away)}: away, and has what others lack from {self.at} on"
             except ClientError as error:
                 problem = error.message
-                self.answered |= error.status == 404  # it knows that it has nothing
-                self.busy |= error.status == 429
+                self._failed(client, error)
                 statuses.add(error.status)
-                self.refused = statuses <= {401, 403} and not self.answered
+                self.refused = statuses <= {401, 403}
                 continue
-            self.answered = True
+            statuses.add(200)
+            self.heard.add(client.base)
             self.refused = False
-            if self.complete:
+            end = self.question.next
+            if not self.question.epoch or (end is not None and self.at >= end):
                 return ""
             problem = f"{client.base} has no lines from {self.at} on"
         return problem
 
+    def _failed(self, client: JournalClient, error: ClientError) -> None:
+        if error.status == 404:  # it knows that it has nothing
+            self.heard.add(client.base)
+        elif error.status not in {401, 403}:
+            self.away.add(client.base)
+        if error.status == 429:
+            self.busy.add(client.base)
+
     def _read_one(
-        self, client: JournalClient, others: Sequence[JournalClient], deliver: Deliver
+        self,
+        client: JournalClient,
+        others: Sequence[JournalClient],
+        deliver: Deliver,
+        waited_for: Container[str],
     ) -> None:
         asked = self.question
         with closing(_frames(client, asked, self.at, asked.next)) as frames:
@@ -65,28 +93,64 @@ class Answer:
                 if ours and asked.next is not None and frame.first >= asked.next:
                     return
                 if frame.kind == "log" and frame.first > self.at:
-                    self._bridge(_gap(frame, self.at), others, deliver)
+                    self._bridge(_gap(frame, self.at), others, deliver, waited_for)
                 if frame.kind == "gap":
-                    self._bridge(frame, others, deliver)
+                    end = frame.next if asked.next is None else min(frame.next, asked.next)
+                    self._bridge(replace(frame, next=end), others, deliver, waited_for)
                 else:
                     deliver(frame, size)
-                if ours:
-                    self.at = max(self.at, frame.next)
+                    self._reach(frame)
 
-    def _bridge(self, gap: Frame, others: Sequence[JournalClient], deliver: Deliver) -> None:
-        """Lines that one journal lacks: from the others, and the gap for what is left."""
-        at = max(gap.first, self.at)
-        for other in others:
-            try:
-                with closing(_frames(other, self.question, at, gap.next)) as frames:
-                    for frame, size in frames:
-                        if frame.kind == "log" and frame.epoch == gap.epoch and frame.first <= at:
-                            deliver(frame, size)
-                            at = max(at, frame.next)
-            except ClientError:
+    def _bridge(
+        self,
+        gap: Frame,
+        others: Sequence[JournalClient],
+        deliver: Deliver,
+        waited_for: Container[str],
+    ) -> None:
+        """Lines that one journal lacks: from the others, and the gap for what is left. What one of
+        them lacks too is asked of those after it."""
+        asked = self.question._replace(epoch=gap.epoch)  # another's newest may be another one
+        for index, other in enumerate(others):
+            if self.at >= gap.next:
+                return
+            if other.base in self.away:
                 continue
-        if at < gap.next:
-            deliver(gap, 0)
+            rest = others[index + 1 :]
+            try:
+                with closing(_frames(other, asked, self.at, gap.next)) as frames:
+                    for frame, size in frames:
+                        if frame.kind not in ("log", "gap") or frame.epoch != gap.epoch:
+                            continue
+                        if frame.first >= gap.next:
+                            break
+                        has_lines = frame.kind == "log"
+                        lacks = frame.first if has_lines else min(frame.next, gap.next)
+                        if lacks > self.at:
+                            self._bridge(replace(gap, next=lacks), rest, deliver, waited_for)
+                        if has_lines:
+                            deliver(frame, size)
+                            self._reach(frame)
+            except ClientError as error:
+                self._failed(other, error)
+                continue
+            self.heard.add(other.base)
+        if self.at < gap.next:
+            if any(base in waited_for for base in self.away):
+                raise _Lacking
+            deliver(replace(gap, first=min(gap.first, self.at)), 0)
+            self.at, self._has_open = gap.next, False
+
+    def _reach(self, frame: Frame) -> None:
+        """The lines of a frame were delivered. One without its end may be whole in another
+        journal."""
+        at = frame.next - frame.partial
+        if frame.kind == "log" and at >= self.at:
+            self.at, self._has_open = at, frame.partial
+
+
+class _Lacking(Exception):
+    """Lines that a journal may have which is away."""
 
 
 def _frames(

@@ -16,6 +16,7 @@ from subscribers.stats import Budget, Stats
 
 _LINE_OVERHEAD: Final = 64  # what a decoded line takes beyond its bytes
 _MOST_GAPS: Final = 256
+_LINGER_NS: Final = 120 * 10**9  # a log is looked at for less than that after its end
 
 
 class _Waiting(NamedTuple):
@@ -40,6 +41,9 @@ class Lane:
         self._order = 0
         self._gaps: list[Frame] = []  # what brokers could not send, until a journal is asked
         self._open_line: str | None = None  # the text of line expected-1 while it has no end
+        self._open_ts = 0  # when a broker read that
+        self._last_ts = 0  # of what was told last, by any broker
+        self._given_up = False  # no journal has more of that line: others may follow it
 
     @property
     def position(self) -> int:
@@ -51,29 +55,46 @@ class Lane:
         """The line to ask a journal from: one that was delivered without its end may have grown."""
         return self.expected - (self._open_line is not None)
 
+    def may_have_grown(self, ts: int) -> bool:
+        """Whether the last line lacks its end, and a position that was told at `ts` leaves open
+        whether it has grown: no number shows that."""
+        told = self._open_line is not None and self.expected >= self.target
+        return told and ts <= self._last_ts + _LINGER_NS
+
     def accept(self, frame: Frame, size: int) -> list[Frame]:
         """A frame of any kind with lines or a position, from a broker or a journal."""
         self.target = max(self.target, frame.next)
+        self._last_ts = max(self._last_ts, frame.ts)
         if frame.kind == "gap":
             if frame.next > self.expected:
                 self._gaps = [*self._gaps[1 - _MOST_GAPS :], frame]
             return []
-        if frame.first > self.expected:
+        if frame.first > self._next(frame.kind == "log"):
             self._hold(frame, size + _LINE_OVERHEAD * len(frame.lines))
             return []
         return [*self._take(frame), *self._drain()]
 
-    def missing(self) -> tuple[int, int] | None:
-        """Lines `[first, next)` that are known to exist and have not come."""
-        edge = self._waiting[0].first if self._waiting else self.target
-        return (self.lacking, edge) if edge > self.expected else None
+    @property
+    def blocked(self) -> bool:
+        """Whether lines that follow wait only because the one before them lacks its end."""
+        return bool(self._waiting) and self._waiting[0].first <= self.expected
 
-    def settle(self, upto: int, why: Frame) -> list[Frame]:
+    def missing(self) -> tuple[int, int] | None:
+        """Lines `[first, next)` that are known to exist and have not come, or not to their end."""
+        if self._waiting:
+            return self.lacking, self._waiting[0].first
+        return (self.lacking, self.target) if self.target > self.expected else None
+
+    def settle(self, upto: int, why: Frame, *, whole: bool = False) -> list[Frame]:
         """No journal has more: what lacks before line `upto` is delivered as gaps, with the reason
-        a broker gave for it, else as `why` says."""
+        a broker gave for it, else as `why` says. `whole`: nor has any the end of the line before
+        `upto`; it stays without."""
         frames: list[Frame] = []
         self.target = max(self.target, upto)
-        while self.expected < upto:
+        if self.expected == upto and (whole or why.first < upto == why.next):
+            self._given_up = True
+            frames += self._drain()
+        while self.expected < upto and not self.blocked:
             edge = min(upto, self._waiting[0].first) if self._waiting else upto
             for gap in self._gap_frames(self.expected, edge, why):
                 frames.append(gap)
@@ -88,6 +109,11 @@ class Lane:
         self._budget.give(sum(item.size for item in self._waiting))
         self._waiting.clear()
 
+    def _next(self, has_lines: bool) -> int:
+        """Where a frame has to begin that need not wait. Lines do not pass one that lacks its end:
+        it would never get it."""
+        return self.lacking if has_lines and not self._given_up else self.expected
+
     def _take(self, frame: Frame) -> list[Frame]:
         """A frame that begins at or before `expected`."""
         if frame.kind != "log":
@@ -97,7 +123,7 @@ class Lane:
         if self._open_line is not None and frame.first <= last < frame.next:
             text = frame.lines[last - frame.first]
             whole = frame.next > self.expected or not frame.partial
-            if not whole and len(text) <= len(self._open_line):
+            if not whole and not self._has_grown(text, frame.ts):
                 self._stats.repeats += 1
                 return []
             fresh = replace(trim(frame, last), amends=True)
@@ -110,8 +136,15 @@ class Lane:
                 fresh = replace(fresh, amends=False)
         self.expected = fresh.next
         self._open_line = fresh.lines[-1] if fresh.partial else None
+        self._open_ts, self._given_up = fresh.ts, False
         self._gaps = [gap for gap in self._gaps if gap.next > self.expected]
         return [fresh]
+
+    def _has_grown(self, text: str, ts: int) -> bool:
+        """Whether a text without its end is a later one of the open line. It may be shorter: what
+        was added can make a secret of it."""
+        known = self._open_line or ""
+        return not known.startswith(text) and (text.startswith(known) or ts > self._open_ts)
 
     def _hold(self, frame: Frame, size: int) -> None:
         self._order += 1
@@ -131,7 +164,7 @@ class Lane:
         frames: list[Frame] = []
         done = 0
         for item in self._waiting:
-            if item.first > self.expected:
+            if item.first > self._next(item.has_lines):
                 break
             frames += self._take(item.frame)
             self._budget.give(item.size)

@@ -27,6 +27,7 @@ from subscribers.stats import Budget, Stats
 from subscribers.survey_clock import SurveyClock
 
 _MOST_STREAMS: Final = 20_000
+_MOST_LEFT: Final = 100_000  # positions of streams beyond those
 _MOST_BROKERS: Final = 8
 _MOST_COMPLAINTS: Final = 256
 
@@ -59,6 +60,7 @@ class Merge:
         self._learn = learn_brokers
         self._clock = SurveyClock(self._silence)
         self._streams: dict[Stream, Sequencer] = {}
+        self._left: dict[Stream, tuple[str, int]] = {}  # where those were that had to make room
         self._heard: dict[Stream, float] = {}  # when; the longest silent first
         self._asked: set[tuple[Stream, str]] = set()
         self._complaints: set[tuple[Stream, str]] = set()
@@ -119,16 +121,18 @@ class Merge:
         return frames
 
     def _answered(self, event: Answered, now: float) -> list[Frame]:
-        stream, epoch, _, end = question = event.question
+        question = event.question
+        stream, epoch, _, end, whole = question
         sequencer = self._stream(stream, now)
         self._asked.discard((stream, epoch))
         if event.unanswered:  # said with the gap; the next survey tells whether it still holds
             self.unanswered = event.problem
         frames: list[Frame] = []
         if not event.paused and end is None:
-            frames = sequencer.answered(question)
+            frames = sequencer.answered(question, again=event.again)
         elif not event.paused and end is not None:
-            frames = sequencer.settle(epoch, end, _gap(stream, epoch, event.problem))
+            why = _gap(stream, epoch, event.problem)
+            frames = sequencer.settle(epoch, end, why, whole=whole)
         self._ask(sequencer)
         return frames
 
@@ -144,6 +148,7 @@ class Merge:
                     new
                     and self._start == "live"
                     and stream not in self._positions
+                    and stream not in self._left
                     and view.state == "ended"
                     and view.status != ""
                 )
@@ -178,12 +183,21 @@ class Merge:
             if len(self._streams) >= _MOST_STREAMS:
                 oldest = next(iter(self._heard))
                 del self._heard[oldest]
-                self._streams.pop(oldest).release()
-            at = self._positions.pop(stream, None)
+                self._leave(oldest)
+            at = self._left.pop(stream, None) or self._positions.pop(stream, None)
             start = "begin" if self._surveyed and self._is_near_end else self._start
             sequencer = Sequencer(stream, start, self._budget, self._stats, at)
             self._streams[stream] = sequencer
         return sequencer
+
+    def _leave(self, stream: Stream) -> None:
+        """Make room: of what waits nothing is kept, it is asked for when the stream is heard."""
+        gone = self._streams.pop(stream)
+        if (at := gone.reached) is not None:
+            self._left[stream] = at
+        if len(self._left) > _MOST_LEFT:
+            del self._left[next(iter(self._left))]
+        gone.release()
 
     @property
     def _is_near_end(self) -> bool:

@@ -31,7 +31,8 @@ class _StalledError(Exception):
 
 class Repairer:
     """A few threads, started when first needed. Journals that are away are asked again with
-    backoff until they were away for `repair_timeout` seconds; then the lines are given up."""
+    backoff until they were away for `repair_timeout` seconds; then the lines are given up that no
+    other has."""
 
     def __init__(self, inbox: Inbox, token: str | None, repair_timeout: float) -> None:
         self._inbox = inbox
@@ -44,7 +45,7 @@ class Repairer:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._stopped = False
-        self._down_since: float | None = None
+        self._down_since: dict[str, float] = {}  # journals that did not answer when asked last
         self._clients: list[JournalClient] = []  # of all threads, to abort what they read
 
     @property
@@ -126,22 +127,35 @@ class Repairer:
             if not self._inbox.put_replay(Replayed(question, frame, size), size, _STALL_S):
                 raise _StalledError
 
+        begun = time.monotonic()
+        waited_for = {c.base for c in clients if begun < self._patience(c.base, since)}
+        if question.next is None and begun >= since + _SHORT_S:
+            waited_for.clear()
         try:
-            problem = answer.read(clients, deliver)
+            problem = answer.read(clients, deliver, waited_for)
         except _StalledError:
             self._inbox.put(Answered(question, "", paused=True))
             return
         now = time.monotonic()
-        if answer.answered or answer.busy:
-            self._down_since = None
-            patience = since + (self._repair_timeout if answer.busy else _SHORT_S)
-        else:
-            self._down_since = self._down_since or now
-            patience = max(since + 1.0, self._down_since + self._repair_timeout)
-        if answer.complete or answer.refused or now >= patience:
-            self._inbox.put(Answered(question, problem, unanswered=not answer.answered))
+        for base in answer.heard | answer.busy:
+            self._down_since.pop(base, None)
+        away = answer.away if clients else {""}
+        for base in away - answer.busy:
+            self._down_since.setdefault(base, now)
+        waits = [since + _SHORT_S] if answer.answered else [begun]
+        if question.next is not None or not answer.answered:
+            waits += [self._patience(base, since) for base in away]
+        if answer.complete or answer.refused or begun >= max(waits):
+            again = question.next is None and any(now < self._patience(b, now) for b in away)
+            self._inbox.put(
+                Answered(question, problem, unanswered=not answer.answered, again=again)
+            )
             return
         self._at(backoff.next(), lambda again: self._answer(again, answer, since, backoff))
+
+    def _patience(self, base: str, since: float) -> float:
+        """Until when a journal that is away is waited for by who asks since then."""
+        return max(since + 1.0, self._down_since.get(base, since) + self._repair_timeout)
 
     def _survey(self, clients: list[JournalClient]) -> None:
         lists: dict[str, JobList] = {}

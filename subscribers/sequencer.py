@@ -23,12 +23,14 @@ _MOST_EPOCHS: Final = 64
 
 
 class Question(NamedTuple):
-    """Ask a journal for lines `[first, next)` of an epoch; `next` None: all that there is."""
+    """Ask the journals for lines `[first, next)` of an epoch; `next` None: all that there is.
+    `whole`: the last of them is known to have its end."""
 
     stream: Stream
     epoch: str
     first: int
     next: int | None
+    whole: bool = False
 
 
 class Sequencer:
@@ -54,45 +56,65 @@ class Sequencer:
         self._stats = stats
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
         self._said: OrderedDict[Hashable, None] = OrderedDict()
-        self._ended: dict[str, Frame] = {}  # the last `end` delivered, by epoch
+        self._ended: dict[str, Frame] = {}  # the furthest `end` delivered, by epoch
         self._unended: dict[str, Frame] = {}  # heartbeats that tell of an `end` that lacks
         self._open: dict[str, int] = {}  # epochs to ask for to their end, and the line from which
+        self._again: set[str] = set()  # of those, once more: they may have been asked for already
+        self._later: dict[str, int] = {}  # those that no journal could be asked for
+        self._gone: OrderedDict[str, None] = OrderedDict()  # epochs whose positions were let go of
         if at is not None:
             self._lanes[at[0]] = Lane(*at, budget, stats)
 
     def feed(self, frame: Frame, size: int = 0) -> list[Frame]:
         """A frame of any kind from a broker or a journal (its gaps excepted: `settle`); `size` is
         its bytes. What is to be delivered now, in order."""
+        if frame.epoch in self._gone:
+            return []
         lane = self._lane(frame.epoch, frame.first)
         if frame.kind == "heartbeat":
             lane.target = max(lane.target, frame.first)
-            if frame.state == "ended" and not self._has_end(frame):
-                self._unended[frame.epoch] = frame
-                self._open.setdefault(frame.epoch, min(lane.lacking, lane.target))
+            ended = frame.state == "ended" and not self._has_end(frame)
+            if ended:
+                _keep_furthest(self._unended, frame)
+            if ended or lane.may_have_grown(frame.ts):
+                self._want(frame.epoch, min(lane.lacking, lane.target))
+            while self._later:
+                self._want(*self._later.popitem())
             return []
         return self._once(lane.accept(frame, size))
 
-    def settle(self, epoch: str, upto: int, why: Frame) -> list[Frame]:
+    def settle(self, epoch: str, upto: int, why: Frame, *, whole: bool = False) -> list[Frame]:
         """The journals were asked and have no more of the lines before `upto`. `why` is the gap
-        frame to deliver for those that no broker gave a reason for."""
+        frame to deliver for those that no broker gave a reason for; `whole` as in the question."""
+        if epoch in self._gone:
+            return []
         lane = self._lane(epoch, upto)
-        return self._once(lane.settle(upto, why))
+        return self._once(lane.settle(upto, why, whole=whole))
 
     def questions(self) -> list[Question]:
         """What to ask a journal for now, one question for each epoch at most."""
         asked = []
         for epoch, lane in self._lanes.items():
             if (hole := lane.missing()) is not None:
-                asked.append(Question(self.stream, epoch, *hole))
+                asked.append(Question(self.stream, epoch, *hole, whole=lane.blocked))
             elif epoch in self._open:
                 first = max(self._open[epoch], min(lane.lacking, lane.target))
                 asked.append(Question(self.stream, epoch, first, None))
         return asked
 
-    def answered(self, question: Question) -> list[Frame]:
-        """A question without an end was answered, or can't be. An `end` that the journals no
-        longer have is made up from the heartbeat that told of it."""
-        self._open.pop(question.epoch, None)
+    def answered(self, question: Question, *, again: bool = False) -> list[Frame]:
+        """A question without an end was answered, or can't be (`again`: as long as a journal is
+        away; it is put once more when a broker is heard). An `end` that the journals no longer
+        have is made up from the heartbeat that told of it."""
+        if question.epoch in self._again:
+            self._again.discard(question.epoch)
+            return []
+        start = self._open.pop(question.epoch, question.first)
+        newest = next(reversed(self._lanes), "")
+        if again and question.epoch in self._lanes:
+            self._later[question.epoch] = start
+        elif newest and not question.epoch:  # one journal named the file; others may have more
+            self._want(newest, self._lanes[newest].lacking)
         hint = self._unended.pop(question.epoch, None)
         if hint is None and question.first > 0 and not any(self._lanes):
             self._open[question.epoch] = 0  # the log may end before that line
@@ -104,9 +126,15 @@ class Sequencer:
     def ask_from_start(self) -> None:
         """Nobody tells of this stream: a journal may know it all the same."""
         for epoch, lane in self._lanes.items():  # where a position was given
-            self._open.setdefault(epoch, lane.lacking)
+            self._want(epoch, lane.lacking)
         if not self._lanes and not (isinstance(self._start, int) and self._start < 0):
             self._open[self._lane("", 0).epoch] = self._start if isinstance(self._start, int) else 0
+
+    @property
+    def reached(self) -> tuple[str, int] | None:
+        """The newest epoch, and the line in it to go on from."""
+        epoch = next(reversed(self._lanes), "")
+        return (epoch, self._lanes[epoch].lacking) if epoch else None
 
     @property
     def ended(self) -> bool:
@@ -128,14 +156,35 @@ class Sequencer:
         if isinstance(self._start, int) and self._start > 0 and newest in (None, "") and epoch:
             start = self._start
         if newest:  # its last lines may have been lost just before: nothing else would tell
-            self._open.setdefault(newest, self._lanes[newest].lacking)
+            self._want(newest, self._lanes[newest].lacking)
+            if epoch:  # it may be an older one, told of by a broker that lags
+                self._want(epoch, 0)
         while len(self._lanes) >= _MOST_EPOCHS:
-            oldest, gone = self._lanes.popitem(last=False)
-            gone.release()
-            for by_epoch in (self._ended, self._unended, self._open):
-                by_epoch.pop(oldest, None)
+            self._forget(
+                next((e for e in self._lanes if self._is_still(e)), next(iter(self._lanes)))
+            )
         lane = self._lanes[epoch] = Lane(epoch, start, self._budget, self._stats)
         return lane
+
+    def _is_still(self, epoch: str) -> bool:
+        """Whether nothing of it lacks or is being asked for."""
+        return self._lanes[epoch].missing() is None and epoch not in self._open
+
+    def _forget(self, epoch: str) -> None:
+        self._lanes.pop(epoch).release()
+        self._again.discard(epoch)
+        for by_epoch in (self._ended, self._unended, self._open, self._later):
+            by_epoch.pop(epoch, None)
+        self._gone[epoch] = None
+        if len(self._gone) > _REMEMBERED:
+            self._gone.popitem(last=False)
+
+    def _want(self, epoch: str, line: int) -> None:
+        """Ask for an epoch from `line` on to its end; once more where that is being asked."""
+        if epoch in self._open:
+            self._again.add(epoch)
+        else:
+            self._open[epoch] = line
 
     def _first_line(self, position: int) -> int:
         if self._start == "live":
@@ -156,7 +205,7 @@ class Sequencer:
                 if len(self._said) > _REMEMBERED:
                     self._said.popitem(last=False)
                 if frame.kind == "end":
-                    self._ended[frame.epoch] = frame
+                    _keep_furthest(self._ended, frame)
             fresh.append(frame)
         return fresh
 
@@ -164,7 +213,16 @@ class Sequencer:
         end = self._ended.get(hint.epoch)
         if end is None:
             return False
-        return end.run >= hint.run if end.run and hint.run else end.first >= hint.first
+        if end.run and hint.run and end.run != hint.run:
+            return end.run > hint.run
+        return end.first >= hint.first
+
+
+def _keep_furthest(by_epoch: dict[str, Frame], frame: Frame) -> None:
+    """Brokers that stand at different positions speak in any order."""
+    known = by_epoch.get(frame.epoch)
+    if known is None or (known.first, known.run) <= (frame.first, frame.run):
+        by_epoch[frame.epoch] = frame
 
 
 def _identity(frame: Frame) -> Hashable:

@@ -45,7 +45,8 @@ class Subscription:
     Lines come once and in order within an epoch; those that cannot be had come as `gap` frames,
     after every journal was asked (`repair_timeout`: for how many seconds one that is away is
     waited for). Reason `unreachable` is this side's word: no journal could be asked. A last line
-    that grew comes again, with `amends`. Order between epochs is not promised.
+    that grew comes again, with `amends`; where others follow a `partial` one at once, no journal
+    had its end. Order between epochs is not promised.
 
     Memory is bounded by about `buffer_bytes`; a reader that falls behind drops live frames and
     gets them from the journal. One thread iterates; `close` may come from any. Raises
@@ -76,6 +77,7 @@ class Subscription:
         self.stats = Stats()
         self._timeout = timeout
         self._ready: deque[Frame] = deque()
+        self._async_frames: AsyncFrames | None = None
         self._inbox = Inbox(buffer_bytes // 4, buffer_bytes // 4)
         self._live = LiveThread(transport, self._inbox, wanted)
         self._repairer = Repairer(self._inbox, token if bases else None, repair_timeout)
@@ -150,7 +152,9 @@ class Subscription:
     def __aiter__(self) -> AsyncFrames:
         from subscribers.async_subscription import AsyncFrames
 
-        return AsyncFrames(self)
+        if self._async_frames is None:  # the same again: it may hold frames that were read ahead
+            self._async_frames = AsyncFrames(self)
+        return self._async_frames
 
     def __enter__(self) -> Subscription:
         return self

@@ -58,3 +58,16 @@ def test_where_no_journal_answers_the_gap_and_the_problem_are_told_at_once_until
     assert merge.unanswered == "HTTP 401"
     merge.handle(Surveyed({"http://broker": JobList("a", [], [])}, {}), 2.0)
     assert merge.unanswered == ""
+
+
+def test_a_stream_that_had_to_make_room_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("subscribers.merge._MOST_STREAMS", 1)
+    asked = Asked()
+    merge = merged(asked, "begin")
+    for stream in (STREAM, OTHER):
+        (frame,) = merge.handle(Received(stream.topic, encode(log_frame(0, 5, stream))), 0.0)
+        assert frame.next == 5
+    (frame,) = merge.handle(Received(STREAM.topic, encode(log_frame(0, 8))), 0.0)
+    assert (frame.first, frame.next) == (5, 8)

@@ -144,7 +144,7 @@ def test_two_brokers_one_killed_nothing_is_lost_or_repeated(broker: FakeBroker) 
         begun = time.monotonic()
         standby.publish(*logs(100, 200))
         got += until(frames, reaches(200))
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 5.0
         broker.restart()
         assert numbers(got) == list(range(200))
 
@@ -301,7 +301,7 @@ def test_close_from_another_thread_ends_the_iteration_at_once(broker: FakeBroker
     threading.Timer(0.1, frames.close).start()
     begun = time.monotonic()
     assert list(frames) == []
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 5.0
     wait_until(lambda: threading.active_count() <= before, message="its threads end")
 
 
@@ -326,6 +326,33 @@ def test_it_can_be_iterated_asynchronously(broker: FakeBroker) -> None:
 
     with subscription(broker, start="begin") as frames:
         assert numbers(asyncio.run(read(frames))) == list(range(1000))
+
+
+def test_who_leaves_an_asynchronous_loop_goes_on_at_the_next_frame(broker: FakeBroker) -> None:
+    broker.publish(*logs(0, 1000), point_frame("end", 1000), live=False)
+
+    async def first(frames: Subscription) -> Frame:
+        async for frame in frames:
+            return frame
+        raise AssertionError
+
+    with subscription(broker, start="begin") as frames:
+        got = [asyncio.run(first(frames))]
+        while got[-1].kind != "end":
+            got.append(asyncio.run(first(frames)))
+        assert numbers(got) == list(range(1000))
+
+
+def test_a_journal_that_is_away_is_waited_for_though_another_answers(broker: FakeBroker) -> None:
+    with FakeBroker("b") as standby:
+        broker.publish(*logs(0, 30), live=False)
+        standby.publish(*logs(0, 10), gap_frame(10, 20), *logs(20, 30), live=False)
+        broker.http_down = True
+        with subscription(broker, standby, start="begin") as frames:
+            until(frames, reaches(10))
+            assert frames.receive(0.3) is None
+            broker.http_down = False
+            assert numbers(until(frames, reaches(30))) == list(range(10, 30))
 
 
 @pytest.mark.parametrize(
