@@ -56,6 +56,7 @@ def ago(seconds: float) -> int:
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
 
 
 def until_it_joined(broker: FakeBroker, *frames: Frame) -> threading.Thread:
@@ -127,6 +128,16 @@ def test_since_begins_at_a_time(broker: FakeBroker, capfd: Captured) -> None:
         out, err = capfd.readouterr()
         assert out.splitlines() == [text(line) for line in range(10, 20)]
         assert "missing" not in err
+
+
+def test_since_shows_an_older_line_that_grew_meanwhile(broker: FakeBroker, capfd: Captured) -> None:
+    begun = replace(lines("begun", first=10), partial=True, ts=ago(3600))
+    broker.publish(log_frame(0, 10, ts=ago(3600)), begun, live=False)
+    grown = replace(lines("begun, and done", "next", first=10), amends=True, ts=ago(0))
+    writer = until_it_joined(broker, grown, ended(at=12))
+    assert tail(broker, STREAM.job, "--since", "1m") == 0
+    writer.join()
+    assert capfd.readouterr().out.splitlines() == ["begun, and done", "next"]
 
 
 def test_since_shows_a_job_that_starts_later_whole(broker: FakeBroker, capfd: Captured) -> None:
@@ -265,6 +276,21 @@ def test_jobs_workers_and_what_is_highlighted_have_colours_on_a_terminal(
     monkeypatch.setenv("NO_COLOR", "1")
     assert tail(broker, *arguments) == 0
     assert capfd.readouterr().out == plain
+
+
+def test_colours_are_put_in_and_left_out_when_asked_for(
+    broker: FakeBroker, capfd: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.publish(lines("loss 1"), live=False)
+    arguments = (STREAM.job, "--no-follow", "--highlight", "loss")
+    assert tail(broker, *arguments, "--color", "always") == 0
+    assert capfd.readouterr().out == "\x1b[1;7mloss\x1b[22;27m 1\n"
+    on_a_terminal(monkeypatch)
+    assert tail(broker, *arguments, "--color", "never") == 0
+    assert capfd.readouterr().out == "loss 1\n"
+    monkeypatch.setenv("TERM", "dumb")
+    assert tail(broker, *arguments) == 0
+    assert capfd.readouterr().out == "loss 1\n"
 
 
 # Tokens -------------------------------------------------------------------------------------

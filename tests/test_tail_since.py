@@ -123,3 +123,13 @@ def test_positions_are_of_the_jobs_whose_place_was_looked_for() -> None:
     assert Place(-10).positions([VIEW]) == {}
     other = JobView("ray", "other", "streaming", epoch=EPOCH, next=5)
     assert Place("begin", {STREAM: 70}).positions([VIEW, other]) == {str(STREAM): (EPOCH, 70)}
+
+
+def test_a_last_line_that_is_older_is_asked_for_because_it_may_grow_and_not_shown() -> None:
+    place = Place("begin", {STREAM: 100}, 5 * SECOND)
+    assert place.positions([VIEW]) == {str(STREAM): (EPOCH, 99)}
+    assert place.line(VIEW) == 100
+    assert place.is_before(log_frame(99, 100, ts=4 * SECOND))
+    assert not place.is_before(log_frame(99, 100, ts=6 * SECOND))  # it has grown
+    assert not place.is_before(log_frame(100, 101, ts=4 * SECOND))
+    assert not place.is_before(log_frame(5, 6, Stream("ray", "other"), ts=SECOND))

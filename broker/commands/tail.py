@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from broker.commands.tail_options import where_options, which_options
+from broker.commands.tail_output import TailOutput
 from broker.commands.token_option import token_option
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus
-from broker.plain_text import mask_credentials, one_line
 
 if TYPE_CHECKING:
     from broker.frame import Frame
@@ -40,9 +38,9 @@ BROKER: Final = "http://127.0.0.1:8270"
     "--output",
     type=click.Choice(["text", "json", "raw"]),
     default="text",
-    help="text (the default) makes control characters visible and, on a terminal, leaves out the "
-    "empty line before a progress bar. json is an object for each line, gap and end. raw keeps "
-    "every line as it is, with control characters made visible on a terminal only.",
+    help="text (the default) makes control characters visible and, on a terminal, shows a progress "
+    "bar as one line that moves. json is an object for each line, gap and end. raw keeps every "
+    "line as it is, with control characters made visible on a terminal only.",
 )
 @click.option("--no-follow", is_flag=True, help="Print what there is, and end.")
 @click.option("--wait", is_flag=True, help="Wait for jobs that are not there yet.")
@@ -87,20 +85,21 @@ def command(
         raise click.UsageError("raw is the text alone; --timestamps is for -o text")
     jobs = jobs or ("*",)
     Selection(jobs)
-    lens, paint = _optics(**shown)
+    timestamps, out = shown.pop("timestamps"), TailOutput(shown.pop("color"))
+    lens, paint = _optics(**shown, workers=out.coloured)
     wanted = Jobs(jobs, brokers or (BROKER,), wait=wait, token=token)
     if wanted.unreachable and not wanted.views and (no_follow or since is not None):
         raise ClientError(503, f"{wanted.unreachable}; is `raytap serve` running?")
     if no_follow and not wait and not wanted.streams():
-        _nothing(wanted, every=every)
+        _nothing(wanted, out, every=every)
     if isinstance(start, int):
         for view in wanted.shorter_than(start):
             so_far = "" if view.state == "ended" else " so far"
-            _note(f"{view.job}: the log has {view.next} lines{so_far}")
+            out.note(f"{view.job}: the log has {view.next} lines{so_far}")
     place = _place(wanted, start, since, tail, follow=not no_follow)
     quiet = bool(wanted.globs) and place.begins_late
-    printer = _printer(output, lens, paint, wanted, timestamps=shown["timestamps"])
-    try:
+    printer = _printer(output, out, lens, paint, wanted, timestamps=timestamps)
+    with out.written():
         if no_follow:
             return _verdict(wanted, print_once(wanted, place, printer, quiet_ends=quiet))
         from subscribers import Subscription
@@ -114,25 +113,28 @@ def command(
             positions=place.positions(wanted.views.values()),
             token=token,
         ) as frames:
-            joined = _joined if sys.stderr.isatty() else None
-            return _verdict(
-                wanted, follow(wanted, frames, printer, _note, quiet_ends=quiet, joined=joined)
+            ends = follow(
+                wanted,
+                frames,
+                printer,
+                out.note,
+                place=place,
+                quiet_ends=quiet,
+                joined=out.joined,
+                is_left=out.is_left,
             )
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit is quiet
-        if isinstance(error, BrokenPipeError):
-            return ExitStatus.OK
-        raise ClientError(500, f"cannot write the lines: {error.strerror or error}") from None
+            return _verdict(wanted, ends)
+    return ExitStatus.OK  # nobody reads on
 
 
-def _nothing(jobs: Jobs, *, every: bool) -> None:
+def _nothing(jobs: Jobs, out: TailOutput, *, every: bool) -> None:
     """Say that no job is there to print. Raises `ClientError` where some were named."""
     if jobs.unreachable:
         raise ClientError(503, f"{jobs.unreachable}; is `raytap serve` running?")
     if not every:
         names = ", ".join(map(repr, jobs.patterns))
         raise ClientError(404, f"no job matches {names}; `raytap jobs` lists those that there are")
-    _note("there is no job yet")
+    out.note("there is no job yet")
 
 
 def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, follow: bool) -> Place:
@@ -145,7 +147,8 @@ def _place(jobs: Jobs, start: Any, since: float | None, tail: int | None, *, fol
             start = "live" if jobs.globs and follow and since is None else "begin"
     if since is None:
         return Place(start)
-    return Place(start, jobs.lines_since(round((time.time() - since) * 1e9)))
+    since_ns = round((time.time() - since) * 1e9)
+    return Place(start, jobs.lines_since(since_ns), since_ns)
 
 
 def _optics(
@@ -153,52 +156,41 @@ def _optics(
     exclude: tuple[str, ...],
     level: Level | None,
     highlight: tuple[str, ...],
-    timestamps: bool,
+    *,
+    workers: bool,
 ) -> tuple[Lens, Paint]:
     """What is shown, and in which colours; a pattern that is none is refused here."""
     from subscribers.recognition.levels import Level
     from subscribers.tail.lens import Lens
     from subscribers.tail.paint import Paint
 
-    lens = Lens(include=include, exclude=exclude, level=level or Level.NONE, workers=_coloured())
+    lens = Lens(include=include, exclude=exclude, level=level or Level.NONE, workers=workers)
     return lens, Paint(highlight)
 
 
-def _coloured() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _printer(output: str, lens: Lens, paint: Paint, jobs: Jobs, *, timestamps: bool) -> Printer:
+def _printer(
+    output: str, out: TailOutput, lens: Lens, paint: Paint, jobs: Jobs, *, timestamps: bool
+) -> Printer:
     from subscribers.tail.printer import JsonPrinter, RawPrinter, TextPrinter
 
-    out = sys.stdout.buffer
-    terminal = sys.stdout.isatty()
     if output == "json":
         from broker.web.render import as_ndjson
 
-        return JsonPrinter(out, as_ndjson, lens=lens)
+        return JsonPrinter(out.file, as_ndjson, lens=lens)
     if output == "raw":
-        return RawPrinter(out, _note, terminal=terminal, lens=lens)
+        return RawPrinter(out.file, out.note, terminal=out.terminal, lens=lens)
     return TextPrinter(
-        out,
-        _note,
+        out.file,
+        out.note,
         prefixed=len(jobs.patterns) > 1 or bool(jobs.globs),
-        terminal=terminal,
-        coloured=_coloured(),
+        terminal=out.terminal,
+        coloured=out.coloured,
         lens=lens,
         paint=paint,
+        bar=out.bar,
         clusters=len({stream.cluster for stream in jobs.streams()}) > 1,
         timestamps=timestamps,
     )
-
-
-def _joined(stream: Stream) -> None:
-    _note(f"+ {stream}")
-
-
-def _note(text: str) -> None:
-    said = one_line(mask_credentials(text), 1000)
-    click.echo(click.style(f"[raytap] {said}", dim=True), err=True)
 
 
 def _verdict(jobs: Jobs, ends: Mapping[Stream, Frame]) -> ExitStatus:

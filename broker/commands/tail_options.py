@@ -96,9 +96,15 @@ _WHICH: Final = (
         help="Only lines of debug, info, warning, error, critical up.",
     ),
     click.option(
-        "-H", "--highlight", multiple=True, metavar="REGEX", help="Mark it, on a terminal."
+        "-H", "--highlight", multiple=True, metavar="REGEX", help="Mark it, where colours are."
     ),
     click.option("-t", "--timestamps", is_flag=True, help="When the broker read each line."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set.",
+    ),
 )
 
 
@@ -110,7 +116,7 @@ def where_options(command: Command) -> Command:
 
 
 def which_options(command: Command) -> Command:
-    """Add `include`, `exclude`, `level`, `highlight` and `timestamps`."""
+    """Add `include`, `exclude`, `level`, `highlight`, `timestamps` and `color`."""
     for option in reversed(_WHICH):
         command = option(command)
     return command

@@ -138,19 +138,23 @@ def follow(
     printer: Printer,
     note: Note,
     *,
+    place: Place,
     quiet_ends: bool,
     joined: Callable[[Stream], None] | None = None,
+    is_left: Callable[[], bool] = lambda: False,
 ) -> dict[Stream, Frame]:
     """Print until every plain job has ended (never, where a glob is among them); the last `end`
     of each. `joined` is told of each job that comes while it runs; with `quiet_ends`, the end of
-    one of which nothing was shown is not said. Raises `ClientError` 503 where the transport does
-    not connect in time."""
+    one of which nothing was shown is not said. Raises `BrokenPipeError` soon after `is_left`, and
+    `ClientError` 503 where the transport does not connect in time."""
     ends: dict[Stream, Frame] = {}
     heard: set[Stream] = set()
     patience = time.monotonic() + _PATIENCE_S
     was_connected, lost = False, ""
     while jobs.globs or not all(any(matches(p, s) for s in ends) for p in jobs.plain):
         frame = frames.receive(_GLANCE_S)
+        if is_left():
+            raise BrokenPipeError
         if frames.connected and not was_connected:
             was_connected = True
             if said := _what_lacks(jobs):
@@ -163,7 +167,7 @@ def follow(
         elif frames.connected and lost:
             lost = ""
             note("connected again")
-        if frame is None:
+        if frame is None or place.is_before(frame):
             continue
         stream = Stream(frame.cluster, frame.job)
         if frame.kind == "end" and jobs.is_final(frame):

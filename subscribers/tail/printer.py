@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol
 
-from broker.frame import Frame
+from broker.frame import Frame, replace
 from broker.plain_text import one_line
 from subscribers.recognition.workers import Worker
+from subscribers.tail.bar import Bar
 from subscribers.tail.lens import Lens, Look
 from subscribers.tail.paint import Paint
 
@@ -30,7 +31,8 @@ class Printer(Protocol):
 class TextPrinter:
     """Lines to `out`, with `job | ` in front where `prefixed` (`cluster/job | ` with `clusters`),
     before it the time at which the broker read them with `timestamps`. What is no line goes to
-    `note`. `coloured` is as `terminal` where it is not given."""
+    `note`. `coloured` is as `terminal` where it is not given; progress bars move where there is a
+    `bar`."""
 
     def __init__(
         self,
@@ -44,8 +46,10 @@ class TextPrinter:
         paint: Paint | None = None,
         clusters: bool = False,
         timestamps: bool = False,
+        bar: Bar | None = None,
     ) -> None:
         self._out = out
+        self._bar = bar
         self._note = note
         self._prefixed = prefixed
         self._terminal = terminal
@@ -61,16 +65,26 @@ class TextPrinter:
                 self._note(said)
             return
         look = self._lens.look(frame)
+        moves_on = False
+        if frame.cr and self._terminal:
+            look = Look(_shown(frame, look.indices), look.workers)
+        if frame.cr and self._bar is not None:
+            indices, moves_on = self._bar.settled(frame, look.indices)
+            look = Look(indices, look.workers)
+        prefix, width = self._prefix(frame)
+        if moves_on and self._bar is not None:
+            frame = _fitted(frame, look.indices[-1], self._bar, width)
         lines = self._painted(frame, look)
         if not lines:
             return
-        prefix = self._prefix(frame)
         text = "".join([f"{prefix}{line}\n" for line in lines])
+        if self._bar is not None:
+            text = self._bar.written(text, moves_on=moves_on)
         self._out.write(text.encode("utf-8", "replace"))
         self._out.flush()
 
     def _painted(self, frame: Frame, look: Look) -> list[str]:
-        indices = _shown(frame, look.indices) if self._terminal else look.indices
+        indices = look.indices
         lines = _safe(_picked(frame.lines, indices))
         if self._paint is None:
             return lines
@@ -83,15 +97,17 @@ class TextPrinter:
             for index, line, worker in zip(indices, lines, workers, strict=True)
         ]
 
-    def _prefix(self, frame: Frame) -> str:
+    def _prefix(self, frame: Frame) -> tuple[str, int]:
+        """What stands before each line, and how wide it is."""
         time = f"{_local_time(frame.ts)} " if self._timestamps else ""
         if not self._prefixed:
-            return time
+            return time, len(time)
         name = f"{frame.cluster}/{frame.job}"
         shown = one_line(name if self._clusters else frame.job, 202)
+        plain = f"{time}{shown} | "
         if self._paint is None:
-            return f"{time}{shown} | "
-        return f"{time}{self._paint.job(name, f'{shown} |')} "
+            return plain, len(plain)
+        return f"{time}{self._paint.job(name, f'{shown} |')} ", len(plain)
 
 
 class RawPrinter:
@@ -168,6 +184,14 @@ def _shown(frame: Frame, indices: Sequence[int]) -> Sequence[int]:
     """Without the empty lines that a bar's first carriage return ends: a terminal shows none."""
     blank = {index for index in frame.cr if index < len(frame.lines) and not frame.lines[index]}
     return [index for index in indices if index not in blank] if blank else indices
+
+
+def _fitted(frame: Frame, index: int, bar: Bar, taken: int) -> Frame:
+    """With one line as short as the terminal needs it. Control characters take more when shown."""
+    (shown,) = _safe([frame.lines[index]])
+    lines = list(frame.lines)
+    lines[index] = bar.cut(shown, taken)
+    return replace(frame, lines=lines)
 
 
 def _picked(lines: list[str], indices: Sequence[int]) -> list[str]:

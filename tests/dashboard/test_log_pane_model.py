@@ -318,6 +318,46 @@ def test_a_bar_s_percentage_is_found(model: Page, text: str, percent: float | No
     assert found == percent
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch 1: 0%|   | 0/60 [00:00, 24.1it/s](f pid=7) ready", "(f pid=7) ready"),
+        ("epoch 1: 0%|   | 0/60 [00:00, 24.1it/s]saved to [x] now", "saved to [x] now"),
+        ("epoch 1: 0%|   | 0/60 [00:00, 24.1it/s]", ""),
+        ("epoch 1: 0%|   | 0/60 [00:00, 24.1it/s, x=[1, 2]]", ""),
+        ("[####  ] 40% done", ""),
+    ],
+)
+def test_what_was_printed_behind_a_bar_is_told_from_it(
+    model: Page, text: str, message: str
+) -> None:
+    found = model.evaluate(
+        "async (text) => (await import('/static/log/progress.js')).progress(text).message", text
+    )
+    assert found == message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kin"),
+    [
+        ("epoch 1: 99%|███| 99/100", "epoch 1: 100%|███| 100/100 [00:03]", True),
+        ("map a.txt: 99%|███| 99/100", "map b.txt: 100%|███| 100/100", True),
+        ("step 99", "step 100", True),
+        ("step 100", "", True),
+        ("63%|███   | 63/100", "checkpoint saved to s3://models/step_2100.pt", False),
+        ("63%|███   | 63/100", "2026-11-21 05:47:28 INFO saved", False),
+        ("step 99", "done", False),
+    ],
+)
+def test_only_a_line_like_a_bar_s_states_is_its_last_one(
+    model: Page, before: str, after: str, kin: bool
+) -> None:
+    found = model.evaluate(
+        "async (both) => (await import('/static/log/progress.js')).isKin(...both)", [before, after]
+    )
+    assert found is kin
+
+
 def test_a_log_longer_than_a_browser_scrolls_has_no_place_out_of_reach(model: Page) -> None:
     far = run(
         model,

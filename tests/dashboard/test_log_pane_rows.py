@@ -142,6 +142,32 @@ def test_a_progress_bar_is_one_live_row_with_its_raw_lines_within_reach(
     assert "100/100" in page.locator('.row.line[data-line="84"]').inner_text()
 
 
+def test_what_is_printed_after_a_bar_is_a_line_of_its_own(page: Page, gateway: FakeGateway) -> None:
+    gateway.add_job("train", total=998)
+    lines = [f"{n}%|██  | {n}/100" for n in range(3)]
+    gateway.push("train", [*lines, "checkpoint saved"], cr=[0, 1, 2])
+    open_pane(page, gateway, "train")
+    row(page, 1_001).wait_for()
+    assert row(page, 1_001).locator(".text").inner_text() == "checkpoint saved"
+    assert page.locator(".row.bar progress").get_attribute("value") == "2"
+    assert "3 refreshes" in page.locator(".row.bar").inner_text()
+
+
+def test_what_a_worker_printed_behind_a_bar_stands_first(page: Page, gateway: FakeGateway) -> None:
+    gateway.add_job("train")
+    name = "f pid=7"
+    gateway.push("train", [f"({name}) hello"], workers=[[0, 0, 10]], worker_names=[name])
+    gateway.push("train", ["", f"epoch 1: 5%|#   | 3/60 [00:00<00:09]({name}) ready"], cr=[0])
+    open_pane(page, gateway, "train")
+    bar = page.locator(".row.bar")
+    bar.wait_for()
+    assert bar.locator(".message").inner_text() == "ready"
+    worker = row(page, 0).locator(".worker")
+    assert bar.locator(".worker").get_attribute("class") == worker.get_attribute("class")
+    assert "epoch 1:" in bar.inner_text()
+    assert bar.locator("progress").count() == 0  # it has moved on since
+
+
 def test_a_bar_over_many_pages_is_one_row(page: Page, gateway: FakeGateway) -> None:
     gateway.add_job("train", total=3)
     for part in range(4):

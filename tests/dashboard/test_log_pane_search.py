@@ -128,3 +128,25 @@ def test_escape_closes_the_search_and_the_log_has_the_focus(
     page.keyboard.press("Escape")
     wait_until(lambda: page.locator(".hit").count() == 0)
     assert page.evaluate("document.activeElement.className") == "log-scroller"
+
+
+IN_SIGHT = """(line) => {
+  const hit = document.querySelector(`.row.current[data-line="${line}"] .hit`);
+  const left = hit?.getBoundingClientRect().left ?? -1;
+  return left >= 0 && left < innerWidth - 60;
+}"""
+
+
+def test_a_hit_far_out_in_a_long_line_is_brought_into_the_window(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.add_job("train", total=5)
+    gateway.push("train", ["x" * 600 + " needle", "needle"])
+    open_pane(page, gateway, "train")
+    row(page, 6).wait_for()
+    page.evaluate("pane.openSearch()")
+    page.keyboard.type("needle")
+    for line in (6, 5, 6):
+        page.keyboard.press("Enter")
+        page.wait_for_function(IN_SIGHT, arg=line)
+    assert page.evaluate("document.querySelector('.log-scroller').scrollLeft") == 0

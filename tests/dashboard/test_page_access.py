@@ -90,6 +90,9 @@ def test_a_job_that_the_token_may_not_read_says_whom_to_ask(
     expect(page.get_by_role("heading", name="You may not read secret")).to_be_visible()
     expect(page.get_by_role("region", name="Log of secret")).to_contain_text("Signed in as ana")
     expect(page.get_by_role("region", name="Log of secret")).to_contain_text("Ask whoever runs")
+    expect(page.get_by_text("You may not read this log")).to_be_hidden()
+    page.get_by_role("button", name="Show all jobs").click()
+    expect(page).to_have_url(f"{gateway.url}/")
 
 
 def test_signing_out_leaves_nothing_in_the_page(page: Page, gateway: FakeGateway) -> None:

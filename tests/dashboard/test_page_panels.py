@@ -55,9 +55,12 @@ def test_the_panel_says_how_to_have_alerts_then_what_fired_is_muted_and_is_not_d
         history=[alert("nan", 5, state="resolved", starts_at=1_000, ends_at=1_190)],
         mutes=[{"id": "1", "matchers": ['job="x"'], "until": 0, "reason": "planned", "by": "ana"}],
         receivers=[receiver | {"ok": False, "last_error": "timed out"}],
+        degraded=["rules.toml is wrong; the rules before it are kept"],
+        total={"firing": 1_235, "muted": 1, "history": 1},
     )
     for words in (
-        "Firing (0, and 1 muted)", "resolved after 3 min", 'job="x"', "planned", "fails",
+        "Firing (0, and 1 muted, and 1,234 more that are not shown)", "rules.toml is wrong",
+        "resolved after 3 min", 'job="x"', "planned", "fails",
         "timed out", "oncall: alerts are not delivered there just now",
     ):  # fmt: skip
         expect(panel).to_contain_text(words)
@@ -81,3 +84,31 @@ def test_plots_tell_their_values_to_the_eye_the_keys_and_a_screen_reader(
     page.get_by_label("Plots of").select_option("default")
     expect(page.get_by_role("img", name="the last 5 minutes").first).to_be_visible()
     assert "GET /v1/stats?cluster=default&minutes=5" in gateway.asked
+
+
+def test_an_alert_of_a_file_that_was_replaced_marks_no_line(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.add_job("train-1", total=10)
+    gateway.set_alerts(firing=[alert("old", 3, epoch="ffffffffffff"), alert("new", 5)])
+    page.goto(gateway.url)  # the alerts are known before the log is
+    expect(page.locator(".alert")).to_have_count(2)
+    page.get_by_role("link", name="train-1", exact=False).first.click()
+    expect(page.get_by_role("img", name="Alert: new (critical)")).to_be_visible()
+    expect(page.locator(".log-rows .alarm")).to_have_count(1)
+
+
+def test_the_rows_over_a_panel_are_painted(page: Page, gateway: FakeGateway) -> None:
+    gateway.series = {"lines_per_s": [5.0, 7.0] * 150}
+    gateway.add_job("train-1", total=2_000)
+    gateway.push("train-1", ["wide " * 60, *(f"line {n}" for n in range(30))])
+    gateway.add_job("train-2", total=900)
+    page.set_viewport_size({"width": 1400, "height": 860})
+    page.goto(f"{gateway.url}/jobs/default/train-1?beside=default/train-2&panel=plots")
+    for name in ("train-1", "train-2"):
+        rows = page.get_by_role("region", name=f"Log of {name}").locator(".log-scroller")
+        expect(rows.locator(".row.line").first).to_be_attached()
+    page.wait_for_timeout(300)  # there is no event for what was painted
+    for name in ("train-1", "train-2"):
+        rows = page.get_by_role("region", name=f"Log of {name}").locator(".log-scroller")
+        assert len(rows.screenshot()) > 4_000  # bytes; one colour takes a fifth of that

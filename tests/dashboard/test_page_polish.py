@@ -140,3 +140,18 @@ def test_plots_begin_with_the_first_figure(page: Page, gateway: FakeGateway) -> 
     expect(page.locator(".legend").first).to_contain_text("5")
     plot.press("Home")
     expect(page.locator("#announcer")).to_contain_text("lines/s 5")
+
+
+def test_a_telephone_wraps_lines_unless_told_otherwise(page: Page, gateway: FakeGateway) -> None:
+    gateway.add_job("train-1", total=10)
+    gateway.push("train-1", ["long " * 100])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{gateway.url}/jobs/default/train-1")
+    long = row(page, 10)
+    expect(long).to_be_visible()
+    wait_until(lambda: box(long)["height"] > 100)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("checkbox", name="Wrap long lines").uncheck()
+    page.reload()
+    expect(long).to_be_visible()
+    wait_until(lambda: box(long)["height"] < 50)

@@ -130,7 +130,7 @@ export function createAlerts({ open }) {
       h(
         "section",
         null,
-        h("h3", null, headed(firing)),
+        h("h3", null, headed(last)),
         sorted.length ? h("ul", { class: "alert-list" }, sorted.map(card)) : h("p", { class: "calm" }, icon("succeeded"), "Nothing fires."),
       ),
       history.length ? folded("History", history.length, rows("Alerts, the newest first", ["Began", "Severity", "Rule", "Where", "Outcome"], [...history].sort((a, b) => theirs(b) - theirs(a)).slice(0, MOST).map(past))) : null,
@@ -176,13 +176,18 @@ export function worstOf(alerts, job = null) {
   return loud.sort((a, b) => rank(a) - rank(b))[0]?.severity ?? null;
 }
 
-function headed(firing) {
-  const loud = loudOf({ firing }).length;
-  return `Firing (${loud}${loud < firing.length ? `, and ${firing.length - loud} muted` : ""})`;
+/** How many fire that the answer has no room for; those that press most are in it. */
+const moreOf = ({ firing, total }) => Math.max(0, (total?.firing ?? 0) - firing.length);
+
+function headed(alerts) {
+  const loud = loudOf(alerts).length;
+  const muted = alerts.firing.length - loud;
+  const more = moreOf(alerts);
+  return `Firing (${loud}${muted ? `, and ${muted} muted` : ""}${more ? `, and ${more.toLocaleString("en")} more that are not shown` : ""})`;
 }
 
 export function firingSentence(alerts) {
   const loud = loudOf(alerts);
   const muted = alerts.firing.length - loud.length;
-  return (loud.length ? `${plural(loud.length, "alert")} firing` : "no alert firing") + (muted ? `, ${muted} muted` : "");
+  return (loud.length ? `${plural(loud.length, "alert")} firing` : "no alert firing") + (muted ? `, ${muted} muted` : "") + (moreOf(alerts) ? `, ${moreOf(alerts).toLocaleString("en")} more not shown` : "");
 }

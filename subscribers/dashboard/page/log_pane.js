@@ -8,21 +8,20 @@ import { Feed } from "./log/feed.js";
 import { Filter } from "./log/filter.js";
 import { Hits } from "./log/hits.js";
 import { jobPath, lineHash, wantedLines } from "./log/link.js";
-import { Measure } from "./log/measure.js";
+import { Look } from "./log/look.js";
 import { Notice } from "./log/notice.js";
 import { pageOf } from "./log/page.js";
+import { Report } from "./log/report.js";
 import { RowView } from "./log/row_view.js";
 import { Rows } from "./log/rows.js";
+import { Ruler } from "./log/ruler.js";
 import { Search } from "./log/search.js";
 import { Store } from "./log/store.js";
 import { Supply } from "./log/supply.js";
+import { Target } from "./log/target.js";
 import { Viewport } from "./log/viewport.js";
-import { count, number } from "./log/words.js";
 
 const CUT = 2000; // characters of a line that are shown at first
-
-// What onState calls a connection.
-const PUBLIC = { "signed out": "disconnected", upstream: "disconnected" };
 
 export class LogPane {
   constructor(element, options) {
@@ -31,7 +30,6 @@ export class LogPane {
     this.store = new Store();
     this.hits = new Hits();
     this.filter = new Filter();
-    this.settings = { ...options.settings };
     this.view = {
       filter: this.filter, hits: this.hits, opened: new Set(), closed: new Set(), uncut: new Set(),
       rowHeight: 20, columns: 0, cut: CUT,
@@ -43,11 +41,8 @@ export class LogPane {
       selection: null, alerts: new Map(), generation: 0, link: (line) => `${this.path}#L${line}`,
     };
     this.rows = new Rows(this.store, this.view);
-    this.connection = "loading";
-    this.problem = "";
-    this.target = null; // a line to show once it is here
-    this.seen = 0; // the end of the log when it was followed last
-    this.told = "";
+    this.alerts = [];
+    this.report = new Report(this);
     const lines = (from, limit, epoch) => api.lines(cluster, job, { from, limit, epoch: epoch || undefined });
     this.lines = lines;
     this.supply = new Supply(this, lines);
@@ -56,19 +51,19 @@ export class LogPane {
       found: () => this.found(),
       failed: (error) => this.found(error),
     });
-    this.wanted = wantedLines(options.line ?? null, this.path, location); // to be shown once there are lines
+    this.target = new Target(this, wantedLines(options.line ?? null, this.path, location));
     this.feed = this.newFeed();
     this.build();
-    this.apply();
+    this.look.apply();
     this.feed.start();
   }
 
   newFeed() {
     const { cluster, job, api } = this.options;
     return new Feed(this.store, {
-      cluster, job, api, least: this.wanted?.first,
+      cluster, job, api, least: this.target.wanted?.first,
       changed: (what) => this.changed(what),
-      said: (connection, problem, retryAt) => this.said(connection, problem, retryAt),
+      said: (connection, problem, retryAt) => this.report.said(connection, problem, retryAt),
     });
   }
 
@@ -88,39 +83,22 @@ export class LogPane {
       on: { scrolled: () => this.scrolled(), rendered: (slice) => this.rendered(slice) },
     });
     this.notice = new Notice(() => this.reconnect());
+    this.ruler = new Ruler(() => this.overview, {
+      line: (line) => this.commands.moving.point(line),
+      place: (share) => this.commands.moving.place(share),
+    });
     this.commands = new Commands(this);
     const follow = () => this.commands.moving.follow();
     this.followButton = button("", "Go to the end and follow (G)", follow, { class: "follow-button", hidden: true });
     this.body = el("div", { class: "log-body" }, [
-      this.scroller, this.notice.blanket, this.commands.copying.bar.element, this.followButton,
+      this.scroller, this.ruler.element, this.notice.blanket, this.commands.copying.bar.element, this.followButton,
     ]);
     this.root = el("div", { class: "log-pane" }, [
       this.commands.toolbar.element, this.commands.finding.searchBar.element, this.notice.strip, this.body, this.live,
     ]);
     this.element.append(this.root);
-    this.measure = new Measure(this.scroller, () => this.apply());
+    this.look = new Look(this);
     this.commands.listen();
-  }
-
-  // The settings and the size: how rows look and how high they are.
-  apply() {
-    const { wrap, numbers, time } = this.settings;
-    this.root.classList.toggle("wrap", wrap);
-    this.root.classList.toggle("no-numbers", !numbers);
-    this.root.classList.toggle("no-time", !time);
-    const digits = String(String(Math.max(999, this.store.end)).length);
-    this.root.style.setProperty("--digits", digits);
-    const size = this.measure.read({ numbers, time, digits: Number(digits) });
-    const columns = wrap ? size.columns : 0;
-    if (columns !== this.view.columns || size.rowHeight !== this.view.rowHeight) {
-      Object.assign(this.view, { columns, rowHeight: size.rowHeight });
-      this.viewport.widen(0);
-      this.rows.rebuild();
-    }
-    this.digits = digits;
-    this.size = size;
-    this.commands.toolbar.show(this.settings, this.filter.level);
-    this.viewport.schedule();
   }
 
   // Frames went into the store.
@@ -128,34 +106,22 @@ export class LogPane {
     if (reset) this.forget();
     this.update();
     const errors = frames.reduce((sum, frame) => sum + (frame.levels?.match(/[45]/g)?.length ?? 0), 0);
-    if (this.search.live(frames)) this.tellSearch();
+    if (this.search.live(frames)) this.report.tellSearch();
     if (!first) this.announcer.arrived(lines, errors);
-    if (first && this.store.end === 0) this.askStatus();
-    if (first) this.openAtWanted();
-    if (this.viewport.following) this.seen = this.store.end;
-    if (String(Math.max(999, this.store.end)).length > Number(this.digits)) this.apply();
-    this.tell();
+    if (first && this.store.end === 0) this.report.askStatus();
+    if (first || reset) this.placeAlerts();
+    if (first) this.target.begin();
+    this.report.caughtUp();
+    this.look.grown();
+    this.report.tell();
   }
 
-  // Without a line there may be no word of the job's status either.
-  async askStatus() {
-    const { cluster, job, api } = this.options;
-    try {
-      const { jobs } = await api.jobs();
-      this.status = jobs.find((row) => row.cluster === cluster && row.job === job)?.status ?? "";
-      this.tell();
-    } catch {
-      // It is only a word more.
-    }
-  }
-
-  openAtWanted() {
-    const { wanted } = this;
-    this.wanted = null;
-    if (!wanted || this.store.end === 0 || this.commands.moving.beyond(wanted.first)) return;
-    this.state.selection = wanted;
-    this.showPicked();
-    this.goTo(wanted.first);
+  // Marks at the lines where an alert fired; those of another file are left out.
+  placeAlerts() {
+    const { epoch } = this.store;
+    const here = this.alerts.filter((alert) => !alert.epoch || !epoch || alert.epoch === epoch);
+    this.state.alerts = new Map(here.map((alert) => [alert.line, alert]));
+    this.redraw();
   }
 
   // Another file: nothing that was said of the old one's lines holds.
@@ -164,7 +130,8 @@ export class LogPane {
     for (const set of [view.opened, view.closed, view.uncut]) set.clear();
     Object.assign(state, { current: -1, cursor: -1, selection: null });
     this.showPicked();
-    this.target = null;
+    this.target.forget();
+    this.commands.finding.errors.seen.clear();
     this.filter.forced = -1;
     this.filter.workers.clear();
     this.search.set(this.search.pattern);
@@ -186,54 +153,33 @@ export class LogPane {
     if (this.search.pattern?.matcher) {
       const pages = [...this.store.touched].filter((index) => this.store.page(index));
       pages.sort((a, b) => a - b).forEach((index) => this.search.look(index));
-      this.tellSearch();
+      this.report.tellSearch();
     }
     this.update();
-    if (this.target !== null && this.store.text(this.target) !== undefined) {
-      const line = this.target;
-      this.target = null;
-      this.goTo(line);
-    }
+    this.target.loaded();
+  }
+
+  get overview() {
+    const { store, rows, hits, viewport, state } = this;
+    const { alerts, generation } = state;
+    const errors = this.commands.finding.errors.seen;
+    return { store, rows, hits, errors, alerts, generation, top: viewport.top, height: viewport.height };
   }
 
   rendered(slice) {
+    this.ruler.tell();
     this.supply.serve(slice);
-    if (this.view.columns === 0) this.viewport.widen(this.measure.width(slice, this.store, CUT));
-    this.tell();
-  }
-
-  hint(hint) {
-    this.hinted = hint;
-    this.tell();
+    this.look.rendered(slice);
+    this.commands.finding.rendered();
+    this.report.tell();
   }
 
   // A person moved the window.
   scrolled() {
-    this.target = null;
+    this.target.forget();
     this.supply.again();
-    if (this.viewport.following) this.seen = this.store.end;
-    this.tell();
-  }
-
-  // Bring a line into the window: open what hides it, fetch it if need be.
-  goTo(wanted) {
-    const line = Math.max(0, Math.min(wanted, this.store.end - 1));
-    const page = this.store.page(pageOf(line));
-    if (this.store.text(line) === undefined) {
-      if (!this.store.gaps.at(line)) this.target = line;
-    } else {
-      if (this.filter.active && !this.filter.shows(page, line, this.hits)) {
-        this.filter.forced = line;
-        this.rows.refresh([pageOf(line)]);
-      }
-      const found = this.rows.find(line);
-      if (found && !found.row.open && found.row.line !== line && (found.row.kind === "fold" || found.row.kind === "bar")) {
-        this.setOpen(found.row, true);
-      }
-    }
-    this.seen = Math.max(this.seen, this.viewport.following ? this.store.end : 0);
-    this.viewport.show(line);
-    this.tell();
+    this.report.caughtUp();
+    this.report.tell();
   }
 
   setOpen({ line, next }, open) {
@@ -250,11 +196,11 @@ export class LogPane {
   refilter() {
     this.supply.again();
     this.filter.forced = -1;
-    this.commands.toolbar.show(this.settings, this.filter.level);
+    this.commands.toolbar.show(this.look.settings, this.filter.level);
     this.redraw();
     this.rows.rebuild();
     this.viewport.schedule();
-    this.tell();
+    this.report.tell();
   }
 
   redraw() {
@@ -263,26 +209,13 @@ export class LogPane {
   }
 
   found(problem) {
-    this.searchProblem = problem?.message ?? "";
+    this.report.searchProblem = problem?.message ?? "";
     if (this.hits.active) {
       if (this.filter.onlyHits) this.rows.rebuild();
       else this.rows.refresh([...this.store.pages.keys()]);
     }
     this.redraw();
-    this.tellSearch();
-  }
-
-  tellSearch() {
-    const { hits, state, search } = this;
-    const at = hits.has(state.current) ? hits.from(state.current) + 1 : 0;
-    this.commands.finding.searchBar.tell({
-      active: hits.active, count: hits.count, at, sweeping: search.sweeping, full: hits.full, problem: this.searchProblem,
-    });
-  }
-
-  said(connection, problem = "", retryAt = 0) {
-    Object.assign(this, { connection, problem, retryAt });
-    this.tell();
+    this.report.tellSearch();
   }
 
   reconnect() {
@@ -290,34 +223,6 @@ export class LogPane {
     this.feed = this.newFeed();
     if (this.store.end > 0) this.feed.open();
     else this.feed.start();
-  }
-
-  // Everything around the rows, and the page.
-  tell() {
-    const { store, viewport, connection, problem, retryAt } = this;
-    const waiting = viewport.following ? 0 : Math.max(0, store.end - this.seen);
-    this.followButton.hidden = viewport.following || store.end === 0;
-    const end = store.ended ? "↓ To the end" : "↓ Follow";
-    const text = waiting ? `↓ ${count(waiting, "new line")}` : end;
-    if (this.followButton.textContent !== text) this.followButton.textContent = text;
-    const lines = store.end + store.marks.list.length;
-    this.notice.tell({
-      connection, problem, retryAt, lines: store.end, hint: this.hinted, status: store.status || this.status,
-      ended: store.ended, job: this.options.job,
-    });
-    this.root.classList.toggle("empty", store.end === 0);
-    const shown = lines ? viewport.visible.filter(({ row }) => row.kind !== "mark") : [];
-    const [from, to] = [shown[0]?.row.line ?? 0, Math.max(0, (shown.at(-1)?.row.next ?? 1) - 1)];
-    this.commands.toolbar.position.textContent = store.end ? `${shown.length ? `${number(from)}–${number(to)}` : 0} of ${number(store.end)}` : "";
-    const ended = connection === "live" && store.ended;
-    const state = {
-      connection: ended ? "ended" : (PUBLIC[connection] ?? connection), status: store.status, position: from,
-      following: viewport.following, waiting, level: this.filter.level, workers: store.workers.list.map(({ name }) => name),
-    };
-    const told = JSON.stringify(state);
-    if (told === this.told) return;
-    this.told = told;
-    this.options.onState?.(state);
   }
 
   focus() {
@@ -345,7 +250,8 @@ export class LogPane {
     this.supply.stop();
     this.search.stop();
     this.viewport.stop();
-    this.measure.stop();
+    this.ruler.stop();
+    this.look.stop();
     this.commands.stop();
     this.announcer.stop();
     this.root.remove();
@@ -361,16 +267,10 @@ export function createLogPane(element, options) {
     goTo: (line) => pane.commands.moving.jump(line),
     copyLink: () => pane.commands.copying.copyLink(),
     reconnect: () => pane.reconnect(),
-    setSettings(settings) {
-      pane.settings = { ...settings };
-      pane.apply();
-    },
-    // Marks at lines where an alert fired; those of another file are left out.
+    setSettings: (settings) => pane.look.set(settings),
     setAlerts(alerts) {
-      const { epoch } = pane.store;
-      const here = alerts.filter((alert) => !alert.epoch || !epoch || alert.epoch === epoch);
-      pane.state.alerts = new Map(here.map((alert) => [alert.line, alert]));
-      pane.redraw();
+      pane.alerts = alerts;
+      pane.placeAlerts();
     },
   };
 }

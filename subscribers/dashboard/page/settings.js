@@ -1,7 +1,8 @@
 // What a reader likes, kept in this browser: wrap, numbers, time, theme, the range of the plots.
 
 const KEY = "raytap.settings";
-const DEFAULTS = { wrap: false, numbers: true, time: false, theme: "auto", minutes: 15 };
+const NARROW = matchMedia("(max-width: 760px)").matches; // a telephone has no room for a line
+const DEFAULTS = { wrap: NARROW, numbers: true, time: false, theme: "auto", minutes: 15 };
 const CHOICES = { theme: ["auto", "dark", "light"], minutes: [1, 5, 15] };
 
 // What is stored may be from another version, or from a reader with a console.

@@ -32,9 +32,9 @@ export class Commands {
       ...names(finding, "openSearch", "nextHit", "previousHit", "nextError", "previousError"),
       ...names(copying, "copyLink"),
       ...names(this, "askLine", "open", "dismiss"),
-      toggleWrap: () => this.set("wrap"),
-      toggleTime: () => this.set("time"),
-      toggleNumbers: () => this.set("numbers"),
+      toggleWrap: () => pane.look.flip("wrap"),
+      toggleTime: () => pane.look.flip("time"),
+      toggleNumbers: () => pane.look.flip("numbers"),
       filtered: () => pane.refilter(),
       level: (least) => {
         pane.filter.level = least;
@@ -85,13 +85,6 @@ export class Commands {
     pane.setOpen(head, !head.open);
     this.moving.setCursor(head);
     return true;
-  }
-
-  set(name) {
-    const { pane } = this;
-    pane.settings = { ...pane.settings, [name]: !pane.settings[name] };
-    pane.apply();
-    pane.options.onSettings?.({ [name]: pane.settings[name] });
   }
 
   pressed(event) {

@@ -1,6 +1,7 @@
 // The next line of level ERROR in a direction, also where nothing is here: the journal is read
 // through for its levels, without keeping the lines.
 
+import { Hits } from "./hits.js";
 import { ERROR, PAGE, pageOf } from "./page.js";
 
 const PORTION = 5000;
@@ -11,6 +12,7 @@ export class ErrorFinder {
     this.store = store;
     this.ask = ask;
     this.turn = 0;
+    this.seen = new Hits(); // where it has read through
   }
 
   cancel() {
@@ -37,8 +39,9 @@ export class ErrorFinder {
       looked(at);
       const answer = await this.ask(from, limit, this.store.epoch);
       if (turn !== this.turn) return undefined;
-      const found = inFrames(answer.frames, direction, from, from + limit);
-      if (found !== undefined) return found;
+      const found = inFrames(answer.frames, from, from + limit);
+      this.seen.add(found);
+      if (found.length > 0) return direction > 0 ? found[0] : found.at(-1);
       at = direction > 0 ? Math.max(answer.next, from + 1) : from - 1;
     }
     return null;
@@ -55,7 +58,7 @@ export class ErrorFinder {
   }
 }
 
-function inFrames(frames, direction, from, to) {
+function inFrames(frames, from, to) {
   const found = [];
   for (const { kind, first, levels, roles } of frames) {
     if (kind !== "log" || !levels || !GRAVE.test(levels)) continue;
@@ -63,6 +66,5 @@ function inFrames(frames, direction, from, to) {
       if (levels.charCodeAt(i) - 48 >= ERROR && roles?.[i] !== "t") found.push(first + i);
     }
   }
-  const within = found.filter((line) => line >= from && line < to);
-  return direction > 0 ? within[0] : within.at(-1);
+  return found.filter((line) => line >= from && line < to);
 }

@@ -4,9 +4,12 @@ import { ErrorFinder } from "./error_finder.js";
 import { SearchBar } from "./search_bar.js";
 import { number } from "./words.js";
 
+const MARGIN = 60; // pixels beside a hit
+
 export class Finding {
   constructor(pane, moving, say) {
     Object.assign(this, { pane, moving, say });
+    this.sideways = false; // the current hit is to be looked for beyond the window's side
     this.errors = new ErrorFinder(pane.store, pane.lines);
     this.searchBar = new SearchBar({
       search: (pattern) => this.search(pattern),
@@ -21,18 +24,18 @@ export class Finding {
 
   openSearch() {
     this.searchBar.open();
-    this.pane.tell(); // a hint makes room for it
+    this.pane.report.tell(); // a hint makes room for it
   }
 
   search(pattern) {
     const { pane } = this;
-    pane.searchProblem = "";
+    pane.report.searchProblem = "";
     pane.state.pattern = pattern && !pattern.empty ? pattern : null;
     pane.state.current = -1;
     pane.view.closed.clear();
     pane.search.set(pattern);
     pane.refilter();
-    pane.tellSearch();
+    pane.report.tellSearch();
   }
 
   // No filter any more.
@@ -69,12 +72,24 @@ export class Finding {
       this.say(direction > 0 ? "From the top again" : "From the end again");
     }
     state.current = line;
-    state.cursor = line;
-    this.moving.cursorKey = `l${line}`;
-    pane.redraw();
-    pane.goTo(line);
-    pane.tellSearch();
+    this.sideways = true;
+    this.moving.point(line);
+    pane.report.tellSearch();
     return true;
+  }
+
+  // Rows were drawn: a hit far out in a long line is brought into the window.
+  rendered() {
+    const { layer, scroller } = this.pane;
+    const hit = this.sideways && layer.querySelector(".current .hit");
+    if (!hit) return;
+    this.sideways = false;
+    const { left, width } = hit.getBoundingClientRect();
+    const at = left - layer.getBoundingClientRect().left;
+    const room = scroller.clientWidth - MARGIN;
+    const fits = (from) => at >= from && at + width <= from + room;
+    if (fits(0)) scroller.scrollLeft = 0;
+    else if (!fits(scroller.scrollLeft)) scroller.scrollLeft = at - room / 2;
   }
 
   nextError() {
@@ -94,22 +109,16 @@ export class Finding {
     const from = inSight ? state.cursor + direction : edge;
     let line;
     try {
-      line = await this.errors.find(from, direction, (at) => pane.hint({ text: `Looking for an error … (line ${number(at)})` }));
+      line = await this.errors.find(from, direction, (at) => pane.report.hint({ text: `Looking for an error … (line ${number(at)})` }));
     } catch (error) {
       this.say(`The log cannot be read: ${error.message}`);
       return;
     } finally {
-      pane.hint(null);
+      pane.report.hint(null);
     }
     if (line === undefined) return;
     if (line === null) this.say(direction > 0 ? "No error below" : "No error above");
-    else {
-      state.cursor = line;
-      pane.redraw();
-      pane.goTo(line);
-      const found = pane.rows.find(line);
-      this.moving.cursorKey = found?.row.key ?? `l${line}`;
-    }
+    else this.moving.point(line);
   }
 
   // Close the search; false where none is open.

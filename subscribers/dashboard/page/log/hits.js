@@ -39,6 +39,10 @@ export class Hits {
     return this.lines[this.from(first)] < next;
   }
 
+  within(first, next) {
+    return this.lines.slice(this.from(first), this.from(next));
+  }
+
   countIn(first, next) {
     return this.from(next) - this.from(first);
   }

@@ -5,7 +5,7 @@
 // there: `before` is the tail of the page before this one, {kind, start} or null.
 
 import { INSIDE, PAGE, START } from "./page.js";
-import { barEnd, foldEnd } from "./runs.js";
+import { barEnd, foldEnd, settles } from "./runs.js";
 
 const row = (kind, line, next, more) => ({ kind, line, next, key: `${kind[0]}${line}`, ...more });
 
@@ -76,7 +76,7 @@ export function layoutPage(store, index, view, before) {
         pushLines(line, end);
         line = end;
       } else line = pushRun("fold", start, line, end);
-    } else if (page.refreshes(i) || (goesOn?.kind === "bar" && page.settles(i))) {
+    } else if (page.refreshes(i) || (goesOn?.kind === "bar" && settles(store, line))) {
       const start = goesOn?.kind === "bar" ? goesOn.start : line;
       const end = page.refreshes(i) ? barEnd(store, line) : line + 1;
       const last = Math.min(end, first + PAGE) - 1 - first;

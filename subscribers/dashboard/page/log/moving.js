@@ -59,6 +59,13 @@ export class Moving {
     this.pane.scrolled();
   }
 
+  // To a share of the log's height, from 0 to 1.
+  place(share) {
+    const { viewport, rows } = this.pane;
+    viewport.settle(share * Math.max(rows.height, viewport.height) - viewport.height / 2);
+    this.pane.scrolled();
+  }
+
   follow() {
     const { pane } = this;
     pane.viewport.follow();
@@ -70,7 +77,7 @@ export class Moving {
     if (!pane.viewport.following) this.follow();
     else {
       pane.viewport.unfollow();
-      pane.tell();
+      pane.report.tell();
       this.say("Following is off");
     }
   }
@@ -79,7 +86,7 @@ export class Moving {
   jump(line) {
     const { pane } = this;
     if (pane.store.end === 0) {
-      pane.wanted = { first: line, next: line + 1 };
+      pane.target.wanted = { first: line, next: line + 1 };
       return;
     }
     if (this.beyond(line)) return;
@@ -89,7 +96,16 @@ export class Moving {
     this.cursorKey = `l${there}`;
     pane.showPicked();
     pane.redraw();
-    pane.goTo(there);
+    pane.target.goTo(there);
+  }
+
+  // The cursor goes to a line, and the window with it.
+  point(line) {
+    const { pane } = this;
+    pane.state.cursor = line;
+    pane.redraw();
+    pane.target.goTo(line);
+    this.cursorKey = pane.rows.find(line)?.row.key ?? `l${line}`;
   }
 
   // A line that there is not (yet): that is said, and the end shown; whether it is one.

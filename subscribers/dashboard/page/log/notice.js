@@ -8,8 +8,8 @@ const WORDS = {
   forbidden: ({ problem }) => ({
     title: "You may not read this log",
     text:
-      `${problem || "The token you signed in with does not allow it"}. ` +
-      "Sign in with a token that allows this job, or ask whoever runs raytap for one.",
+      "Sign in with a token that allows this job, or ask whoever runs raytap for one" +
+      `${problem ? ` (the gateway says: ${problem})` : ""}.`,
   }),
   missing: ({ job }) => ({
     title: `There is no job ${job}`,
@@ -21,12 +21,12 @@ const WORDS = {
   disconnected: ({ problem, retryAt }) => ({
     title: "Disconnected",
     text:
-      `${problem || "the gateway does not answer"}. Trying again` +
-      `${retryAt ? ` at ${clock(retryAt).slice(0, 8)}` : ""}; the log then goes on without a hole.`,
+      `Trying again${retryAt ? ` at ${clock(retryAt).slice(0, 8)}` : ""}; ` +
+      `the log then goes on without a hole (${problem || "the gateway does not answer"}).`,
   }),
   upstream: ({ problem }) => ({
     title: "The dashboard has lost its broker",
-    text: `${problem ? `${problem}. ` : ""}It reconnects by itself; the log then goes on without a hole.`,
+    text: `It reconnects by itself; the log then goes on without a hole${problem ? ` (${problem})` : ""}.`,
   }),
   empty: ({ status, ended }) => ({
     title: ended ? "The log is empty" : `No line yet${status ? `; the job is ${status}` : ""}`,
@@ -68,7 +68,7 @@ export class Notice {
 
   body({ title, text }, name) {
     const parts = [el("strong", { text: title })];
-    if (text) parts.push(el("span", { text: text[0].toUpperCase() + text.slice(1) }));
+    if (text) parts.push(el("span", { text }));
     if (name === "disconnected") parts.push(button("Try now", "Connect now", this.again));
     return parts;
   }

@@ -7,6 +7,7 @@ import { progress } from "./progress.js";
 import { barText } from "./runs.js";
 import { clock, count, day, gapReason, markWords, number, span } from "./words.js";
 
+const WORKER = /^(\(([^()]+ pid=[^()]+)\)) ?/;
 const LEVELS = ["", "debug", "info", "warning", "error", "critical"];
 
 export class RowView {
@@ -158,18 +159,26 @@ export class RowView {
     const prefix = page.prefixes[i];
     const body = [this.opener(row, "Progress bar")];
     if (prefix) body.push(worker(`worker w${store.workers.list[page.workers[i]].colour}`, text.slice(0, prefix)));
-    const { percent, label, detail } = progress(text.slice(prefix));
-    if (label) body.push(el("span", { class: "label" }, shown(label)));
+    const { percent, label, detail, message } = progress(text.slice(prefix));
+    if (message) body.push(...this.message(message));
+    if (label) body.push(el("span", { class: message ? "aside" : "label" }, shown(label)));
     if (percent !== null) {
-      body.push(
-        el("progress", { max: 100, value: percent, aria: { label: label || "Progress" } }),
-        el("span", { class: "percent", text: `${Math.floor(percent)}%` }),
-      );
+      // It has moved on since somebody printed there.
+      if (!message) body.push(el("progress", { max: 100, value: percent, aria: { label: label || "Progress" } }));
+      body.push(el("span", { class: message ? "aside" : "percent", text: `${Math.floor(percent)}%` }));
     }
     if (detail) body.push(el("span", { class: "aside" }, shown(detail)));
     body.push(el("span", { class: "pill", text: count(row.next - row.line, "refresh", "refreshes") }), this.hitsIn(row));
     const cell = el("span", { class: "text", role: "cell" }, body.filter(Boolean));
     return this.row("bar", row, [...this.gutter(row, page.times[i]), cell]);
+  }
+
+  // What was printed while the bar stood there.
+  message(text) {
+    const [, prefix, name] = WORKER.exec(text) ?? [null, "", ""];
+    const known = this.state.store.workers.list.find((worker) => worker.name === name);
+    const rest = el("span", { class: "message" }, shown(text.slice(prefix.length).trim()));
+    return [prefix && worker(known ? `worker w${known.colour}` : "worker", prefix), rest].filter(Boolean);
   }
 
   gap(row) {

@@ -2,6 +2,7 @@
 // pages that are here; pure.
 
 import { INSIDE, PAGE, pageOf } from "./page.js";
+import { isKin } from "./progress.js";
 
 // Walk on from `line` while `goes(page, i)` holds for lines that are here; the first that fails.
 function walk(store, line, goes) {
@@ -21,9 +22,16 @@ export function foldEnd(store, start) {
 // The line after a bar's refreshes, its last state (which ends in a line end) included.
 export function barEnd(store, start) {
   const end = walk(store, start, (page, i) => page.refreshes(i));
-  const page = store.page(pageOf(end));
-  const i = end % PAGE;
-  return end > start && page?.has(i) && page.settles(i) ? end + 1 : end;
+  return end > start && settles(store, end) ? end + 1 : end;
+}
+
+// Whether `line` is the last state of the bar that was refreshed just before: what else was printed
+// then is a line like others.
+export function settles(store, line) {
+  const page = store.page(pageOf(line));
+  if (!page?.has(line % PAGE) || !page.settles(line % PAGE)) return false;
+  const before = store.text(line - 1);
+  return before !== undefined && isKin(before, page.texts[line % PAGE]);
 }
 
 // The newest state of a bar: its last line that is not blank.

@@ -21,8 +21,8 @@ export class Supply {
         if (pane.filter.active) this.scanned += SPARSE_PORTION;
         pane.loaded();
       },
-      failed: (error) => pane.hint({ text: `Older lines cannot be fetched: ${error.message}. Trying again …` }),
-      worked: () => pane.hint(null),
+      failed: (error) => pane.report.hint({ text: `Older lines cannot be fetched: ${error.message}. Trying again …` }),
+      worked: () => pane.report.hint(null),
     });
   }
 
@@ -63,15 +63,15 @@ export class Supply {
   say(paused, wanted, slice) {
     const { pane } = this;
     this.hinted = pane.filter.active;
-    if (!this.hinted) pane.hint(null);
-    else if (wanted.length === 0) pane.hint(this.nothing(slice));
+    if (!this.hinted) pane.report.hint(null);
+    else if (wanted.length === 0) pane.report.hint(this.nothing(slice));
     else if (paused) {
       const further = () => {
         this.again();
         pane.viewport.schedule();
       };
-      pane.hint({ text: `${number(this.scanned)} lines were looked through.`, act: "Look further", does: further });
-    } else pane.hint({ text: `Looking through the log for lines to show … (line ${number(wanted[0][0])})` });
+      pane.report.hint({ text: `${number(this.scanned)} lines were looked through.`, act: "Look further", does: further });
+    } else pane.report.hint({ text: `Looking through the log for lines to show … (line ${number(wanted[0][0])})` });
   }
 
   // A word where the filter shows no line at all.
