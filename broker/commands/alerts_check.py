@@ -43,14 +43,15 @@ def command(rules: tuple[str, ...], config: str | None, output: str) -> ExitStat
         for problem in error.problems if output == "text" else ():
             click.echo(problem, err=True)
         return ExitStatus.USAGE
-    notes = [*file.notes, *_lacks(file.receivers)]
+    lacks = _lacks(file.receivers)
+    notes = [*file.notes, *lacks]
     if output == "json":
         _print_json({"ok": True, "problems": [], "notes": notes})
         return ExitStatus.OK
     for note in notes:
         click.echo(f"{note} (a note)", err=True)
     found = f"{_count(file.rules, 'rule')} and {_count(file.receivers, 'receiver')}"
-    verdict = "all is right" if len(paths) == 1 else "all are right"
+    verdict = "all is right, but for what this machine lacks" if lacks else "all is right"
     click.echo(f"{', '.join(paths)}: {found}, {verdict}")
     return ExitStatus.OK
 
@@ -60,7 +61,7 @@ def _lacks(receivers: Iterable[Receiver]) -> list[str]:
     from subscribers.alerts.delivery.receivers.target import target_problems
 
     return [
-        f"{problem} here: `raytap alerts run` would not start"
+        f"{problem}, so `raytap alerts run` would not start here"
         for receiver in receivers
         for problem in target_problems(receiver, os.environ)
     ]

@@ -74,7 +74,7 @@ def _mute(
 def _print_mutes(url: str, token: str | None) -> None:
     from subscribers.alerts.delivery.views import AlertsView
 
-    view = msgspec.json.decode(ask(url, token, "GET", "/v1/alerts"), type=AlertsView)
+    view = msgspec.json.decode(ask(url, token, "GET", "/v1/alerts?limit=0"), type=AlertsView)
     if not view.mutes:
         click.echo("raytap: nothing is muted", err=True)
     for mute in view.mutes:

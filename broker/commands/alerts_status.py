@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from subscribers.alerts.delivery.views import AlertsView, AlertView, ReceiverView
 
 _COLOURS: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
-_SEVERITIES: Final = list(_COLOURS)  # the worst first
 _WIDE: Final = 10_000  # columns where it is no terminal: no row is broken
 
 
@@ -31,15 +30,32 @@ _WIDE: Final = 10_000  # columns where it is no terminal: no row is broken
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-@click.option("--history", default=5, show_default=True, metavar="N", help="Alerts that are over.")
-def command(url: str, token: str | None, output: str, history: int) -> None:
+@click.option(
+    "--limit",
+    type=click.IntRange(0, 10_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Of those that fire; those that press most.",
+)
+@click.option(
+    "--history",
+    type=click.IntRange(0, 10_000),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Of those that are over; the last ones.",
+)
+def command(url: str, token: str | None, output: str, limit: int, history: int) -> None:
     """Show what is firing, what is muted, and how the receivers do.
+
+    As JSON it is the answer of GET /v1/alerts with the larger of both numbers.
 
     Exit status: 0, 1 the token may not, 2 wrong usage or no token, 3 unreachable.
     """
     from subscribers.alerts.delivery.views import AlertsView
 
-    body = ask(url, token, "GET", "/v1/alerts")
+    body = ask(url, token, "GET", f"/v1/alerts?limit={max(limit, history)}")
     try:
         view = msgspec.json.decode(body, type=AlertsView)
     except msgspec.MsgspecError:
@@ -50,19 +66,19 @@ def command(url: str, token: str | None, output: str, history: int) -> None:
         return
     for problem in view.degraded:
         click.secho(f"degraded: {one_line(problem)}", fg="yellow", err=True)
-    _print(view, max(0, history))
+    _print(view, limit, history)
 
 
-def _print(view: AlertsView, history: int) -> None:
+def _print(view: AlertsView, limit: int, history: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, file=StringIO())
 
-    def table(title: str, columns: str, rows: list[list[str | Text]]) -> None:
+    def table(title: str, columns: str, rows: list[list[str | Text]], more: str = "") -> None:
         if not rows:
-            console.print(Text(f"{title}: none"))
+            console.print(Text(f"{title}: {more or 'none'}"))
             return
         console.print(Text(f"{title}:", style="bold"))
         made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -71,11 +87,17 @@ def _print(view: AlertsView, history: int) -> None:
         for row in rows:
             made.add_row(*(Text(one_line(cell)) if isinstance(cell, str) else cell for cell in row))
         console.print(made)
+        if more:
+            console.print(Text(more))
 
     now = time.time()
-    firing = sorted(view.firing, key=_gravity)
-    table("Firing", "SEVERITY RULE JOB LINE SINCE SUMMARY", [_alert(one, now) for one in firing])
-    over = view.history[:history]
+    firing, over = view.firing[:limit], view.history[:history]
+    table(
+        "Firing",
+        "SEVERITY RULE JOB LINE SINCE SUMMARY",
+        [_alert(one, now) for one in firing],
+        _more(view.total.firing - len(firing)),
+    )
     table("Over", "SEVERITY RULE JOB LINE ENDED SUMMARY", [_alert(one, now) for one in over])
     table(
         "Muted",
@@ -95,9 +117,8 @@ def _print(view: AlertsView, history: int) -> None:
             click.echo(line.rstrip())
 
 
-def _gravity(alert: AlertView) -> int:
-    """Where it stands in the list: the worst comes first, a severity of one's own last."""
-    return _SEVERITIES.index(alert.severity) if alert.severity in _COLOURS else len(_SEVERITIES)
+def _more(count: int) -> str:
+    return f"{count:,} more (--limit N shows N)" if count > 0 else ""
 
 
 def _alert(alert: AlertView, now: float) -> list[str | Text]:

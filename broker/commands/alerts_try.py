@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from io import BufferedIOBase
+from io import BufferedIOBase, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -110,19 +110,20 @@ def _frames(
     from subscribers.replay import JournalClient
 
     with closing(JournalClient(broker, token)) as client:
-        stream = _stream(cluster, job, _known(client))
+        stream = _stream(cluster, job, _known(client, log))
         with closing(client.replay(stream, 0)) as answer:
             yield (frame for frame, _ in answer)
 
 
-def _known(client: JournalClient) -> list[Stream]:
+def _known(client: JournalClient, log: str) -> list[Stream]:
     try:
         return [Stream(view.cluster, view.job) for view in client.jobs().jobs]
     except ClientError as error:
         if error.status not in (408, 503):
             raise
         advice = "is `raytap serve` running, and is this its address? --broker URL names another"
-        raise ClientError(error.status, f"{error.message}; {advice}") from None
+        said = f"there is no file {log}, and for a job: {error.message}; {advice}"
+        raise ClientError(error.status, said) from None
 
 
 def _stream(cluster: str, job: str, known: Sequence[Stream]) -> Stream:
@@ -194,7 +195,13 @@ def _print_table(fired: Sequence[Alert], *, relative: bool) -> None:
             Text(alert.rule),
             Text(one_line(alert.annotations.get("summary", ""), 200)),
         )
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    console = Console(width=_WIDTH, file=StringIO())
+    console.print(table)
+    for line in cast("StringIO", console.file).getvalue().splitlines():
+        click.echo(line.rstrip())  # a table fills its rows up with spaces
 
 
 def _when(time: float, *, relative: bool) -> str:

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from broker.access.access import Access
 from broker.addresses import host_port, is_loopback
-from broker.errors import ClientError
 from broker.http.log_route import LogRoute
 from broker.http.status import Status
 from broker.jobview import JobList
 from broker.metrics import Metrics
 from broker.topic import Stream, matches
-from broker.web.errors import (
-    RETRY_AFTER_S,
-    JsonResponse,
-    error_response,
-    on_client_error,
-    on_route_error,
-)
-from broker.web.guard import Guard
-from broker.web.permission import Permission, grant_of
+from broker.web.api import PublicRoutes, Served, create_api
+from broker.web.errors import JsonResponse, error_response
+from broker.web.permission import grant_of
 from broker.web.query import query_values, stream_of
 
 INDEX: Final = """\
@@ -47,37 +36,15 @@ raytap: every Ray job's log, read once, for any number of subscribers
 
 Where tokens are configured, all under /v1 asks for one: Authorization: Bearer TOKEN
 """
-PUBLIC: Final = ("/", "/livez", "/readyz", "/metrics")
 LOG: Final = "/v1/jobs/{cluster}/{job}/log"
 
 
 class Api:
-    """The handlers; all they know comes from `Status` and `Metrics`."""
+    """The handlers; all they know comes from `Status`."""
 
-    def __init__(self, status: Status, metrics: Metrics, *, may_forget: bool) -> None:
+    def __init__(self, status: Status, *, may_forget: bool) -> None:
         self._status = status
-        self._metrics = metrics
         self._may_forget = may_forget
-
-    async def index(self, _request: Request) -> Response:
-        return PlainTextResponse(INDEX)
-
-    async def livez(self, _request: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def readyz(self, _request: Request) -> Response:
-        ready = await asyncio.to_thread(self._status.ready)
-        degraded = await asyncio.to_thread(self._status.degraded)
-        body: dict[str, object] = {"ready": ready, "degraded": degraded}
-        if ready:
-            return JsonResponse(body)
-        body["error"] = {"status": 503, "message": "the first discovery is still under way"}
-        return JsonResponse(body, status_code=503, headers={"Retry-After": str(RETRY_AFTER_S)})
-
-    async def metrics(self, request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        page, content_type = await asyncio.to_thread(self._metrics.exposition, accept)
-        return Response(page, headers={"Content-Type": content_type})
 
     async def jobs(self, request: Request) -> Response:
         asked = query_values(request.scope["query_string"], ("cluster", "job"))
@@ -118,32 +85,13 @@ class Api:
 def create_app(status: Status, metrics: Metrics, bind: str, access: Access) -> Starlette:
     """The API of one daemon. `bind` is the `HOST:PORT` it is served at."""
     host = host_port(bind).host
-    api = Api(status, metrics, may_forget=access.required or is_loopback(host))
-    log_route = LogRoute(status, metrics)
-    endpoints: dict[str, Callable[..., Any]] = {
-        "/": api.index,
-        "/livez": api.livez,
-        "/readyz": api.readyz,
-        "/metrics": api.metrics,
-        "/v1/jobs": api.jobs,
-        "/v1/jobs/{cluster}/{job}": api.job,
-        LOG: log_route,
-    }
-    app = Starlette(
-        routes=[
-            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()),
-            Route(LOG, api.forget, methods=["DELETE"]),
-        ],
-        middleware=[
-            Middleware(
-                Guard,
-                host=host,
-                requests=metrics.http_requests,
-                routes={api.forget: LOG, **{end: path for path, end in endpoints.items()}},
-            ),
-            Middleware(Permission, access=access, public=PUBLIC),
-        ],
-        exception_handlers={ClientError: on_client_error, HTTPException: on_route_error},
-    )
-    app.router.redirect_slashes = False
-    return app
+    api = Api(status, may_forget=access.required or is_loopback(host))
+    public = PublicRoutes(INDEX, status, metrics, "the first discovery is still under way")
+    served = [
+        *public.served,
+        Served("GET", "/v1/jobs", api.jobs),
+        Served("GET", "/v1/jobs/{cluster}/{job}", api.job),
+        Served("GET", LOG, LogRoute(status, metrics)),
+        Served("DELETE", LOG, api.forget),
+    ]
+    return create_api(served, host=host, access=access, requests=metrics.http_requests)

@@ -49,7 +49,7 @@ def test_an_alert_appears_stays_while_it_fires_and_resolves(
         setup.frames.put(log(now, "fire oom"))
         wait_until(manager.alerts, message="the alert is in its API")
         (shown,) = manager.alerts()
-        (alert,) = service.view(lambda _stream: True).firing
+        (alert,) = service.view(lambda _stream: True, 10).firing
         assert shown["labels"] == alert.labels
         assert shown["annotations"] == alert.annotations
         assert shown["generatorURL"] == alert.url

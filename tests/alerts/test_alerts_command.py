@@ -13,7 +13,7 @@ import pytest
 
 from broker.cli import run
 from broker.frame import Frame
-from subscribers.alerts.delivery.views import AlertsView, AlertView
+from subscribers.alerts.delivery.views import AlertsView, AlertView, Total
 from tests.support.alerts_process import AlertsProcess
 from tests.support.fake_broker import FakeBroker
 from tests.support.little_http import LittleHttp, Reply
@@ -139,25 +139,37 @@ def test_an_address_of_something_else_is_said_in_one_line(
             assert capsys.readouterr().err == said
 
 
-def test_status_lists_the_worst_first_without_spaces_at_the_ends(
+def status_of(view: AlertsView, *flags: str) -> int:
+    body = msgspec.json.encode(view)
+    with LittleHttp(lambda _path, _headers: Reply(200, body)) as api:
+        return run(["alerts", "status", "--url", api.url, *flags])
+
+
+def fires(severity: str, number: int = 1) -> AlertView:
+    return AlertView(
+        fingerprint="f", rule="r", severity=severity, labels={}, cluster="ray", job="job",
+        annotations={"summary": "s" * number}, starts_at=1.0, state="firing", muted=False,
+    )  # fmt: skip
+
+
+def test_status_keeps_the_order_and_has_no_spaces_at_the_ends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    severities = ("info", "page-me", "critical", "warning", "error")
-    firing = [
-        AlertView(
-            fingerprint="f", rule="r", severity=severity, labels={}, cluster="ray", job="job",
-            annotations={"summary": "s" * number}, starts_at=1.0, state="firing", muted=False,
-        )
-        for number, severity in enumerate(severities, 1)
-    ]  # fmt: skip
-    body = msgspec.json.encode(AlertsView(True, firing, [], [], []))
-    with LittleHttp(lambda _path, _headers: Reply(200, body)) as api:
-        assert run(["alerts", "status", "--url", api.url]) == 0
+    severities = ["critical", "error", "page-me"]
+    firing = [fires(severity, number) for number, severity in enumerate(severities, 1)]
+    assert status_of(AlertsView(True, firing, [], [], [])) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows[2:7]] == [
-        "critical", "error", "warning", "info", "page-me",
-    ]  # fmt: skip
+    assert [row.split()[0] for row in rows[2:5]] == severities
     assert rows == [row.rstrip() for row in rows]
+
+
+def test_status_says_how_many_more_fire(capsys: pytest.CaptureFixture[str]) -> None:
+    view = AlertsView(True, [fires("error")] * 7, [], [], [], total=Total(firing=4321))
+    assert status_of(view, "--limit", "5") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[7] == "4,316 more (--limit N shows N)"
+    assert status_of(view, "--limit", "0") == 0
+    assert capsys.readouterr().out.startswith("Firing: 4,321 more")
 
 
 def test_the_token_for_the_broker_comes_from_a_file(tmp_path: Path) -> None:

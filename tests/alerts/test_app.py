@@ -29,6 +29,7 @@ class Service:
 
     def __init__(self) -> None:
         self.is_ready = True
+        self.limits: list[int] = []
         self.mutes: list[Mute] = []
         self.alerts = [alert("oom"), alert("disk", job="secret-1")]
 
@@ -38,7 +39,8 @@ class Service:
     def degraded(self) -> list[str]:
         return ["receiver hook: HTTP 500 (1 wait)"]
 
-    def view(self, allows: Callable[[Stream], bool]) -> AlertsView:
+    def view(self, allows: Callable[[Stream], bool], limit: int) -> AlertsView:
+        self.limits.append(limit)
         shown = [one for one in self.alerts if allows(Stream(one.cluster, one.job))]
         return AlertsView(
             True,
@@ -135,6 +137,19 @@ def test_a_token_sees_the_alerts_of_its_jobs_and_nothing_of_others(closed: Api) 
     assert "secret" not in json.dumps(view)
     _, whole = closed.ask("GET", "/v1/alerts", "all")
     assert [one["rule"] for one in whole["firing"]] == ["oom", "disk"]
+
+
+def test_one_may_ask_for_more_or_fewer_alerts(api: Api) -> None:
+    for query in ("", "?limit=7", "?limit=0", "?limit=10000"):
+        assert api.ask("GET", f"/v1/alerts{query}")[0] == 200
+    assert api.service.limits == [500, 7, 0, 10_000]
+
+
+@pytest.mark.parametrize("query", ["limit=-1", "limit=many", "limit=10001", "offset=3"])
+def test_a_wrong_number_of_alerts_is_refused(api: Api, query: str) -> None:
+    status, body = api.ask("GET", f"/v1/alerts?{query}")
+    assert (status, body["error"]["status"]) == (400, 400)
+    assert "limit" in body["error"]["message"]
 
 
 def test_without_a_token_there_is_nothing_to_see(closed: Api) -> None:

@@ -276,3 +276,29 @@ def test_a_receiver_that_did_not_change_is_not_disturbed(store: Store) -> None:
     assert before == after
     assert [view.name for view in delivery.views()] == ["a", "b"]
     delivery.stop(1.0)
+
+
+def test_what_the_one_before_still_holds_waits_too(
+    store: Store, started: Callable[..., Courier]
+) -> None:
+    one = notification()
+    with Receiver(lambda _post, _number: Answer(hang=True)) as hung, Receiver() as web:
+        before = started(store, hung.url)
+        before.put(queue(store, one))
+        hung.until(1)
+        after = started(store, web.url, before)
+        assert after.waits(one.alert.fingerprint)
+        before.stop()
+        before.abort()
+        web.until(1)
+        wait_until(lambda: not after.waits(one.alert.fingerprint))
+        assert web.keys == hung.keys == [one.key]
+
+
+def test_what_the_store_holds_waits_from_the_start(
+    store: Store, started: Callable[..., Courier]
+) -> None:
+    one = notification()
+    queue(store, one)
+    with Receiver(lambda _post, _number: Answer(hang=True)) as hung:
+        assert started(store, hung.url).waits(one.alert.fingerprint)

@@ -70,7 +70,7 @@ def test_a_mute_holds_back_and_what_still_fires_is_told_when_it_ends() -> None:
     plans = planner(mutes=Mutes([Mute("m", ['severity="critical"'], until=500.0)]))
     plan = plans.step([firing(ONE)], 0)
     assert plan.notifications == []
-    assert plan.alerts == [ONE]
+    assert plan.alerts == [alert(episode=1)]
     assert plans.due == 500.0
     assert said(plans.step([], 500).notifications) == [("a", "firing", 0)]
 
@@ -107,6 +107,63 @@ def test_an_alert_that_fires_again_is_another_one_with_another_key() -> None:
     second = plans.step([firing(alert(starts_at=2000.0))], 2).notifications
     assert said(second) == [("a", "firing", 0)]
     assert first[0].key != second[0].key
+
+
+def test_one_that_fires_again_with_the_same_start_has_other_keys() -> None:
+    plans = planner()
+    steps = [firing(ONE), resolved(ONE, 1001), firing(ONE), resolved(ONE, 1001)]
+    told = plans.step(steps, 1).notifications
+    assert said(told) == [("a", "firing", 0), ("a", "resolved", 0)] * 2
+    assert len({one.key for one in told}) == 4
+
+
+def test_after_a_restart_one_with_the_same_start_has_other_keys_still() -> None:
+    plans = planner()
+    first = plans.step([firing(ONE), resolved(ONE, 1001)], 1)
+    again = Planner([], [], max(one.episode for one in first.alerts))
+    again.use_receivers([receiver()])
+    second = again.step([firing(ONE)], 2)
+    assert second.notifications[0].key not in {one.key for one in first.notifications}
+
+
+def test_the_key_of_a_notification_is_the_same_after_a_restart() -> None:
+    plans = planner()
+    (first,) = plans.step([firing(ONE)], 0).notifications
+    plans.step([], 4 * HOUR)
+    again = Planner(plans.firing, plans.told, 9)
+    again.use_receivers([receiver()])
+    (end,) = again.step([resolved(ONE, 1001)], 5 * HOUR).notifications
+    assert end.alert.episode == first.alert.episode
+    assert end.key == plans.step([resolved(ONE, 1001)], 5 * HOUR).notifications[0].key
+
+
+def test_a_receiver_that_moved_is_told_once_more_what_fires() -> None:
+    plans = planner(receiver("a"), receiver("b"))
+    plans.step([firing(ONE)], 1000)
+    plans.use_receivers([receiver("a"), receiver("b")], moved={"a"})
+    again = Planner(plans.firing, plans.told)  # as after a crash just then
+    again.use_receivers([receiver("a"), receiver("b")])
+    for planned in (plans, again):
+        assert said(planned.step([], 1001).notifications) == [("a", "firing", 1)]
+        assert planned.step([], 1002).notifications == []
+
+
+def test_what_still_waits_for_a_receiver_that_moved_is_told_once() -> None:
+    plans = planner()
+    plans.step([firing(ONE)], 1000)
+    plans.use_receivers([receiver()], moved={"a"})
+    assert plans.step([], 1001, lambda _receiver, _alert: True).notifications == []
+    assert plans.step([], 1100).notifications == []
+    assert said(plans.step([], 1001 + 4 * HOUR).notifications) == [("a", "firing", 1)]
+
+
+def test_a_receiver_that_moved_is_told_of_what_is_muted_when_the_mute_ends() -> None:
+    plans = planner()
+    plans.step([firing(ONE)], 1000)
+    plans.use_mutes(Mutes([Mute("m", ['severity="critical"'], until=1500.0)]))
+    plans.use_receivers([receiver()], moved={"a"})
+    assert plans.step([], 1001).notifications == []
+    assert said(plans.step([], 1500).notifications) == [("a", "firing", 1)]
 
 
 def test_a_receiver_that_is_new_is_told_what_fires() -> None:
@@ -158,7 +215,7 @@ def test_every_receiver_hears_of_each_alert_in_order_and_never_the_same_twice(
         transitions: list[Transition] = []
         name = f"rule-{index}"
         if what == "fire" and name not in live:
-            live[name] = alert(name, starts_at=now)
+            live[name] = alert(name, starts_at=now // 4000)  # often the same as before
             transitions = [firing(live[name])]
         elif what == "resolve" and name in live:
             transitions = [resolved(live.pop(name), now)]

@@ -25,6 +25,7 @@ from subscribers.alerts.delivery.receivers.webhook import WebhookSender, group_k
 from subscribers.alerts.delivery.signature import verify
 from subscribers.alerts.notifications.notification import NotSent, Sender, rfc3339
 from tests.support.alerting import alert, notification, over, receiver
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.missing import missing
 from tests.support.ports import free_port
 from tests.support.receiver import Answer, Receiver
@@ -119,6 +120,78 @@ def test_a_password_in_the_url_is_sent_as_basic_authentication() -> None:
         sender(web.url.replace("//", "//user:p%40ss@")).send([notification()])
         assert web.posts[0].headers["authorization"] == "Basic dXNlcjpwQHNz"
         assert web.posts[0].path == "/"
+
+
+def test_what_a_receiver_wants_to_see_is_sent_and_never_shown() -> None:
+    for kind in ("webhook", "alertmanager"):
+        with Receiver(lambda post, _: Answer(403, json.dumps(post.headers).encode())) as web:
+            target = Target(web.url, authorization="Bearer T0KENT0KEN")
+            with pytest.raises(NotSent) as refused:
+                make_sender(receiver("a", kind), target, "").send([notification()])
+            assert web.posts[0].headers["authorization"] == "Bearer T0KENT0KEN"
+        assert "T0KEN" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [("", "it wants an authorization_file"), ("Bearer x", "does not take")]
+)
+def test_a_401_says_what_to_do(given: str, says: str) -> None:
+    with Receiver(lambda _post, _number: Answer(401, b"no")) as web:
+        one = make_sender(receiver(), Target(web.url, authorization=given), "")
+        with pytest.raises(NotSent, match=says):
+            one.send([notification()])
+
+
+def test_basic_authentication_is_not_shown_where_it_is_echoed() -> None:
+    with Receiver(lambda post, _: Answer(403, json.dumps(post.headers).encode())) as web:
+        with pytest.raises(NotSent) as refused:
+            sender(web.url.replace("//", "//user:p%40ss@")).send([notification(ONE)])
+        assert "dXNlcjpwQHNz" not in refused.value.message
+
+
+# Proxies ------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_forwards_what_is_for_an_http_address() -> None:
+    with Receiver() as web, ForwardProxy() as proxy:
+        target = Target(f"{web.url}/hook?x=1", proxy=f"http://me:p%40ss@{proxy.address}")
+        make_sender(receiver(), target, "").send([notification()])
+        ((method, path, headers),) = proxy.asked
+        assert (method, path) == ("POST", f"{web.url}/hook?x=1")
+        assert headers["host"] == f"127.0.0.1:{web.port}"
+        assert headers["proxy-authorization"] == "Basic bWU6cEBzcw=="
+        assert len(web.posts) == 1
+
+
+def test_a_proxy_makes_a_tunnel_to_an_https_address_and_sees_nothing(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with Receiver(certificate=certificate) as web, ForwardProxy() as proxy:
+        target = Target(f"{web.url}/hook", b"", "Bearer x", f"http://me:pw@{proxy.address}")
+        one = receiver(ca_file=str(certificate.file))
+        make_sender(one, target, "").send([notification()])
+        ((method, path, headers),) = proxy.asked
+        assert (method, path) == ("CONNECT", f"127.0.0.1:{web.port}")
+        assert "proxy-authorization" in headers
+        assert "authorization" not in headers
+        assert web.posts[0].headers["authorization"] == "Bearer x"
+        assert "proxy-authorization" not in web.posts[0].headers
+
+
+def test_a_proxy_that_refuses_is_said_and_tried_again(tmp_path: Path) -> None:
+    with ForwardProxy(refuses=407) as proxy:
+        target = Target("https://127.0.0.1:9/x", proxy=f"http://me:S3CRET@{proxy.address}")
+        with pytest.raises(NotSent, match="through the proxy: it refused: HTTP 407") as failed:
+            make_sender(receiver(), target, "").send([notification()])
+    assert failed.value.again
+    assert "S3CRET" not in failed.value.message
+
+
+def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    with Receiver() as web:
+        sender(web.url).send([notification()])
+        assert len(web.posts) == 1
 
 
 # Failures -----------------------------------------------------------------------------------------

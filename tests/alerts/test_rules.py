@@ -103,18 +103,19 @@ kind = "webhok"
     assert problems(text) == [
         "r.toml:1: ready_made: no rule 'nan-los'; did you mean nan-loss?",
         "r.toml:2: repeat_intervall: no such setting; did you mean repeat_interval?",
-        "r.toml:6: severty: no such setting; did you mean severity?",
         "r.toml:4: name: 1 to 100 letters, digits, - and _",
         "r.toml:5: match: no regex (re2): invalid perl operator: (?=, at character 4; "
         "re2 has no lookahead",
+        "r.toml:6: severty: no such setting; did you mean severity?",
         "r.toml:13: threshold: expected int, got str",
         "r.toml:14: window: '5 parsecs' is not a duration in seconds, such as 30 or \"5m\"",
-        "r.toml:19: labels.job: no name for a label: is raytap's own",
         "r.toml:16: annotations.summary: {lien}: no such name; did you mean {line}?",
         "r.toml:17: annotations.other: a { stands alone at character 1; {{ is a brace",
-        "r.toml:23: status: 'FAILLED' is no status of a job; did you mean FAILED?",
+        "r.toml:19: labels.job: no name for a label: is raytap's own",
         "r.toml:22: name: 'oom' is taken by r.toml:9",
-        "r.toml:27: kind: it is one of webhook, alertmanager, slack, apprise",
+        "r.toml:23: status: 'FAILLED' is no status of a job; did you mean FAILED?",
+        "r.toml:27: kind: 'webhok' is none of webhook, alertmanager, slack, apprise; did you mean "
+        "'webhook'?",
     ]
 
 
@@ -155,6 +156,7 @@ def test_what_makes_no_sense_is_said_at_its_place(body: str, said: str) -> None:
         ("[[alert]]\nname = 'x\n", "r.toml:3: Expected"),
         ("alert = 3", "r.toml:1: [[alert]]: is a list of tables: write each as [[alert]]"),
         ("[alert]\nname = 'x'", "r.toml:1: [[alert]]: is a list of tables"),
+        ("\n[alerts]\nx = 3", "r.toml:2: alerts: no such setting; did you mean alert?"),
         ("ready_made = 3", "r.toml:1: ready_made: is a list of names"),
         ("ready_made = '*'\n[[alert]]\nname = 'disk-full'\nmatch='x'", "is taken by r.toml:1"),
     ],

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from broker.errors import ConfigError
+from broker.frame import Frame
 from broker.jobview import JobView
 from broker.topic import Stream
 from subscribers.alerts.delivery.views import AlertsView
@@ -26,7 +30,7 @@ def everything(_stream: Stream) -> bool:
 
 
 def seen(service: Service) -> AlertsView:
-    return service.view(everything)
+    return service.view(everything, 500)
 
 
 def states(web: Web) -> list[tuple[str, str]]:
@@ -87,11 +91,170 @@ def test_at_the_first_start_what_there_is_already_is_passed_over(setup: Setup, w
     assert states(web) == [("new", "firing"), ("young", "firing")]
 
 
+def test_at_the_first_start_a_log_that_is_still_being_read_fires_nothing_of_what_it_held(
+    setup: Setup, web: Web
+) -> None:
+    def reads(next: int, offset: int) -> JobView:
+        return JobView("ray", "train-1", "streaming", status="RUNNING", epoch=EPOCH, next=next,
+                       offset=offset, size=500)  # fmt: skip
+
+    setup.brokers = ScriptedBrokers(reads(10, 100))
+    setup.begin()
+    setup.frames.put(log(10, "fire old"))
+    rounds = count(2)
+
+    def is_told_again() -> bool:
+        setup.brokers.latest = Told(next(rounds), [reads(12, 500)], [], [], True)
+        return bool(setup.engine.jobs)
+
+    wait_until(is_told_again)
+    setup.frames.put(log(11, "fire older", "fire new"))
+    web.until(1)
+    assert states(web) == [("new", "firing")]
+
+
+def at(frame: Frame, ts: float) -> Frame:
+    return replace(frame, ts=int(ts * 1e9))
+
+
+def test_at_the_first_start_old_lines_of_a_broker_that_came_late_fire_nothing(
+    setup: Setup, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.alerts.service.following._PATIENCE_S", 0.0)
+    setup.brokers = ScriptedBrokers(missing=("http://b: away",))
+    began = time.time()
+    service = setup.begin()
+    setup.frames.put(at(log(0, "fire old"), began - 60), at(log(1, "fire new"), began + 60))
+    web.until(1)
+    service.stop()
+    setup.begin()  # it still is away
+    setup.frames.put(at(log(0, "fire older", job="train-2"), began - 900),
+                     at(log(1, "fire newer", job="train-2"), began + 900))  # fmt: skip
+    web.until(2)
+    assert states(web) == [("new", "firing"), ("newer", "firing")]
+
+
+def test_where_all_brokers_told_their_places_a_slow_clock_loses_nothing(
+    setup: Setup, web: Web
+) -> None:
+    setup.begin()
+    setup.frames.put(at(log(0, "fire new"), time.time() - 900))
+    web.until(1)
+
+
+def test_a_job_of_a_late_broker_that_was_over_before_the_first_start_is_not_told_of(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.alerts.service.following._PATIENCE_S", 0.0)
+    setup.brokers = ScriptedBrokers(missing=("http://b: away",))
+    now = time.time_ns()
+    setup.begin()
+
+    def failed(job: str, ts: int) -> JobView:
+        return JobView("ray", job, "ended", status="FAILED", last_frame_ts=ts)
+
+    jobs = [failed("before", now - 60 * 10**9), failed("some-time", 0),
+            failed("after", now + 60 * 10**9)]  # fmt: skip
+    setup.brokers.latest = Told(2, jobs, [], [], True)
+    wait_until(lambda: [view.job for view in setup.engine.jobs] == ["after"])
+    setup.frames.put(Frame("end", "ray", "before", 9, 9, epoch=EPOCH, status="FAILED"),
+                     log(0, "last", job="after"))  # fmt: skip
+    wait_until(lambda: setup.engine.fed)
+    assert [frame.job for frame in setup.engine.fed] == ["after"]
+
+
+def test_jobs_that_are_named_later_begin_then_where_their_broker_is_away(
+    setup: Setup, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.alerts.service.following._PATIENCE_S", 0.0)
+    setup.patterns = ["train-*"]
+    service = setup.begin()
+    started = time.time()
+    setup.brokers.latest = Told(2, [], [], ["http://b: away"], True)
+    setup.patterns = ["*"]
+    service.reload()
+    wait_until(lambda: setup.frames.patterns == ["*"])
+    setup.frames.put(
+        at(log(0, "fire old", job="other"), started - 1),
+        at(log(0, "fire between", job="train-1"), started + 0.0001),
+        at(log(1, "fire new", job="other"), started + 900),
+    )
+    web.until(2)
+    assert states(web) == [("between", "firing"), ("new", "firing")]
+
+
+def test_one_that_fires_again_from_the_same_moment_has_another_key(setup: Setup, web: Web) -> None:
+    setup.begin()
+    for epoch in ("aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        setup.frames.put(log(0, "fire oom", epoch=epoch), log(1, "resolve oom", epoch=epoch))
+    web.until(4)
+    assert states(web) == [("oom", "firing"), ("oom", "resolved")] * 2
+    assert len(set(web.keys)) == 4
+
+
+def test_a_receiver_that_moved_hears_soon_of_what_fires(setup: Setup, web: Web) -> None:
+    service = setup.begin()
+    setup.frames.put(log(0, "fire oom"))
+    web.until(1)
+    with Web() as second, Web() as third:
+        setup.receivers = [alerting.receiver("hook", url=second.url)]
+        service.reload()
+        second.until(1)
+        service.stop()
+        setup.receivers = [alerting.receiver("hook", url=third.url)]
+        again = setup.begin()
+        third.until(1)
+        again.reload()  # nothing moved
+        setup.frames.put(log(1, "resolve oom"))
+        third.until(2)
+        assert states(second) == [("oom", "firing")]
+        assert states(third) == [("oom", "firing"), ("oom", "resolved")]
+        assert len({*web.keys, *second.keys, *third.keys}) == 4
+        again.stop()
+
+
+def test_what_was_refused_for_want_of_a_right_token_is_told_once_it_is_right(
+    setup: Setup, web: Web
+) -> None:
+    web.answer = lambda post, _number: Answer(
+        200 if post.headers.get("authorization") == "Bearer right" else 401
+    )
+    token = setup.home / "token"
+    token.write_text("wrong\n")
+    setup.receivers = [alerting.receiver("hook", url=web.url, authorization_file=str(token))]
+    service = setup.begin()
+    setup.frames.put(log(0, "fire oom"))
+    web.until(1)
+    wait_until(lambda: seen(service).receivers[0].failed == 1)
+    assert "does not take the authorization" in seen(service).receivers[0].last_error
+    token.write_text("right\n")
+    service.reload()
+    web.until(2)
+    wait_until(lambda: seen(service).receivers[0].sent == 1)
+    assert states(web) == [("oom", "firing")] * 2
+
+
+def test_what_could_not_be_sent_goes_to_the_new_address_once(setup: Setup) -> None:
+    with Web(lambda _post, _number: Answer(hang=True)) as hung, Web() as good:
+        setup.receivers = [alerting.receiver("hook", url=hung.url)]
+        service = setup.begin()
+        setup.frames.put(log(0, "fire oom"))
+        hung.until(1)
+        setup.receivers = [alerting.receiver("hook", url=good.url)]
+        service.reload()
+        good.until(1)
+        setup.frames.put(log(1, "resolve oom"))
+        good.until(2)
+        assert states(good) == [("oom", "firing"), ("oom", "resolved")]
+        assert good.keys[0] == hung.keys[0]
+        service.stop()
+
+
 def test_without_a_broker_nothing_begins_and_that_is_said(setup: Setup) -> None:
     setup.brokers = ScriptedBrokers(missing=("http://b: no answer",), answered=False)
     service = setup.begin(wait=False)
     assert not service.ready()
-    assert "upstream: http://b: no answer" in service.degraded()
+    wait_until(lambda: "upstream: http://b: no answer" in service.degraded())
     setup.brokers.latest = Told(2, [], [], [], True)
     wait_until(service.ready)
     assert service.degraded() == []

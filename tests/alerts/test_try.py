@@ -16,6 +16,7 @@ from subscribers.alerts.engine.log_times import Clock
 from subscribers.alerts.engine.trial import Trial
 from subscribers.alerts.rules.rules_file import parse
 from tests.support.fake_broker import FakeBroker
+from tests.support.ports import free_port
 
 RULES = """
 ready_made = ["cuda-oom", "job-silent", "job-failed"]
@@ -66,9 +67,10 @@ def test_check_notes_what_would_keep_run_from_starting_here(
     assert run(["alerts", "check", str(path)]) == ExitStatus.OK
     out, err = capsys.readouterr()
     unset, unread = err.splitlines()
-    assert "ONCALL_URL is not set here" in unset
+    assert "ONCALL_URL is not set, so `raytap alerts run` would not start here" in unset
     assert f"secret_file: {tmp_path}/secret cannot be read" in unread
-    assert out == f"{path}: 1 rule and 1 receiver, all is right\n"
+    said = "1 rule and 1 receiver, all is right, but for what this machine lacks"
+    assert out == f"{path}: {said}\n"
     monkeypatch.setenv("ONCALL_URL", "https://hook.example/x")
     (tmp_path / "secret").write_text("s3cret")
     assert run(["alerts", "check", str(path)]) == ExitStatus.OK
@@ -82,11 +84,39 @@ def test_check_says_each_fault_on_a_line_of_its_own(
     path.write_text('[[alert]]\nname = "x"\nmatch = "("\nlevle = "error"\n')
     assert run(["alerts", "check", str(path)]) == ExitStatus.USAGE
     assert capsys.readouterr().err.splitlines() == [
-        f"{path}:4: levle: no such setting; did you mean level?",
         f"{path}:3: match: no regex (re2): missing ): (, at character 1",
+        f"{path}:4: levle: no such setting; did you mean level?",
     ]
     assert run(["alerts", "check", str(path), "-o", "json"]) == ExitStatus.USAGE
     assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_try_names_the_command_that_tells_all_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('[[alert]]\nname = "x"\nmatch = "("\nlevle = "error"\n')
+    assert run(["alerts", "try", str(path), str(path)]) == ExitStatus.USAGE
+    assert "(and 1 more: `raytap alerts check` tells all)" in capsys.readouterr().err
+
+
+def test_try_says_that_there_is_no_such_file_where_nobody_knows_of_jobs(
+    rules: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = f"http://127.0.0.1:{free_port()}"
+    assert run(["alerts", "try", rules, "jb-log", "--broker", broker]) == ExitStatus.UNREACHABLE
+    assert "there is no file jb-log, and for a job: cannot connect" in capsys.readouterr().err
+
+
+def test_the_table_of_try_has_no_spaces_at_the_ends_of_its_lines(
+    rules: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "job.log"
+    log.write_text(LOG)
+    assert run(["alerts", "try", rules, str(log)]) == ExitStatus.OK
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) > 1
+    assert rows == [row.rstrip() for row in rows]
 
 
 def test_check_without_a_file_takes_those_of_the_configuration(

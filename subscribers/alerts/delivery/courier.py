@@ -62,6 +62,8 @@ class Courier:
     def start(self, after: Courier | None = None) -> None:
         """Begin with what the store has; `after`: once that one, of the same receiver, ended."""
         self._before = after
+        if after is None:
+            self._load()
         self._thread.start()
 
     def put(self, notifications: Iterable[Notification]) -> None:
@@ -77,7 +79,10 @@ class Courier:
     def waits(self, fingerprint: str) -> bool:
         """Whether something about that alert is still to be sent."""
         with self._wake:
-            return self._waiting.has(fingerprint)
+            before = self._before
+            if self._waiting.has(fingerprint):
+                return True
+        return before is not None and before.waits(fingerprint)
 
     @property
     def is_alive(self) -> bool:
@@ -114,8 +119,8 @@ class Courier:
     def _run(self) -> None:
         if self._before is not None:
             self._before._thread.join()
+            self._load()
             self._before = None
-        self._load()
         while (batch := self._take()) is not None:
             self._pause(self._deliver(batch))
 

@@ -38,9 +38,10 @@ class Delivery:
         self._targets: dict[str, Target] = {}
         self._leaving: list[Courier] = []
 
-    def use(self, receivers: Iterable[Receiver]) -> None:
-        """Send to these from now on. One that did not change keeps its courier. Raises
-        `ConfigError` for a receiver that cannot be made; then all stays as it was."""
+    def use(self, receivers: Iterable[Receiver]) -> dict[str, str]:
+        """Send to these from now on; hashes of where they are, by name. One that did not change
+        keeps its courier. Raises `ConfigError` for a receiver that cannot be made; then all stays
+        as it was."""
         wanted = {receiver.name: receiver for receiver in receivers}
         targets = {name: read_target(receiver, self._environ) for name, receiver in wanted.items()}
         couriers = {}
@@ -51,15 +52,19 @@ class Delivery:
                 continue
             sender = make_sender(receiver, targets[name], self._external_url)
             couriers[name] = Courier(receiver, sender, self._store, clock=self._clock)
-        before, self._couriers, self._targets = self._couriers, couriers, targets
+        before, self._couriers = self._couriers, couriers
         for name, old in before.items():
             if couriers.get(name) is not old:
                 old.stop()
+                if targets.get(name) != self._targets[name]:
+                    old.abort()  # what it was sending there is for the new address
                 self._leaving.append(old)
         for name, courier in couriers.items():
             if before.get(name) is not courier:
                 courier.start(after=before.get(name))
+        self._targets = targets
         self._leaving = [courier for courier in self._leaving if courier.is_alive]
+        return {name: targets[name].digest(receiver.kind) for name, receiver in wanted.items()}
 
     def put(self, notifications: Iterable[Notification]) -> None:
         """Hand committed ones over; never waits for a receiver."""

@@ -32,8 +32,17 @@ class ReceiverView(msgspec.Struct, frozen=True):
     last_error: str = ""
 
 
+class Total(msgspec.Struct, frozen=True):
+    """How many there are, of which the lists may hold the first ones only."""
+
+    firing: int = 0
+    muted: int = 0  # of those
+    history: int = 0
+
+
 class AlertsView(msgspec.Struct, frozen=True):
-    """All of it: `firing` the newest first, `history` the last one that ended first."""
+    """`firing` is in the order of its urgency (muted ones behind the others, the worst first, then
+    the newest), `history` begins with the last one that ended."""
 
     configured: bool
     firing: list[AlertView]
@@ -41,6 +50,7 @@ class AlertsView(msgspec.Struct, frozen=True):
     mutes: list[Mute]
     receivers: list[ReceiverView]
     degraded: list[str] = []
+    total: Total = Total()
 
 
 def view_of(alert: Alert, *, muted: bool) -> AlertView:

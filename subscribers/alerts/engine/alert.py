@@ -28,6 +28,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: float | None = None
     value: float | None = None  # the count, the rate, the seconds or the number that was too much
     url: str = ""  # the line, or the job, in the dashboard
+    episode: int = 0  # of all that ever fired here; 0 where nobody counts
 
 
 class Transition(msgspec.Struct, frozen=True):

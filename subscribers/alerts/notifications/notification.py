@@ -34,6 +34,8 @@ class Notification(msgspec.Struct, frozen=True):
             repr(alert.starts_at),
             self.state,
             str(self.repeat),
+            # What fires again may have begun at the same time as before.
+            *([str(alert.episode)] if alert.episode else []),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

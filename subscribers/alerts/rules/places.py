@@ -56,7 +56,7 @@ class Places:
             if found := self._lines.get(Place(place.table, place.nth, ".".join(parts))):
                 return found
             parts.pop()
-        table = self._lines.get(Place(place.table, place.nth, ""))
+        table = self._lines.get(Place(place.table or place.key, place.nth, ""))
         return table or self._lines.get(Place("", 0, place.table))
 
     def _note(self, place: Place, number: int) -> None:

@@ -10,9 +10,9 @@ match = ['severity="critical"']
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, ClassVar, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,9 +21,11 @@ from broker.errors import ClientError, ConfigError
 from broker.units import seconds
 from broker.validate import RESOURCE_ID, check_url
 from subscribers.alerts.rules.matchers import Matchers
+from subscribers.alerts.rules.tables import Problem, convert
 
 Kind = Literal["webhook", "alertmanager", "slack", "apprise"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
+_COMMANDS: Final = ("command", "exec", "script")
 
 REPEAT_S: Final = 4 * 3600.0
 """A firing alert is sent again after so long, where nothing else is set."""
@@ -38,10 +40,12 @@ class Receiver(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where alerts are sent, and which. Its `repr` never shows the URL. Durations are seconds.
 
     Exactly one of `url`, `url_file` and `url_env` (the name of a variable) is given; a webhook is
-    signed where there is a `secret_file` or a `secret_env`.
+    signed where there is a `secret_file` or a `secret_env`. What `authorization_file` or
+    `authorization_env` holds is sent as `Authorization`.
     """
 
-    secret: ClassVar[frozenset[str]] = frozenset({"url"})  # Slack's and Apprise's hold tokens
+    # Slack's and Apprise's URLs hold tokens, a proxy's may hold a password.
+    secret: ClassVar[frozenset[str]] = frozenset({"url", "proxy"})
 
     name: str
     kind: Kind
@@ -50,6 +54,11 @@ class Receiver(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url_env: str = ""
     secret_file: str = ""
     secret_env: str = ""
+    authorization_file: str = ""
+    authorization_env: str = ""
+    proxy: str = ""  # http://HOST:PORT; variables such as HTTPS_PROXY are not looked at
+    proxy_file: str = ""
+    proxy_env: str = ""
     match: list[str] = msgspec.field(default_factory=list)  # severity="critical"; none: all
     send_resolved: bool = True
     repeat_interval: _Repeat | None = None  # None: 4 h; to Alertmanager once a minute
@@ -66,66 +75,80 @@ class Receiver(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return ALERTMANAGER_REPEAT_S if self.kind == "alertmanager" else default
 
 
+def read_receiver(table: Mapping[str, object]) -> tuple[Receiver | None, list[Problem]]:
+    """One `[[receiver]]` table, of what is right, and all that is wrong, which never shows a URL;
+    None where it has no name or no kind. Files and variables are not looked at."""
+    receiver, problems = convert(Receiver, table, ("name", "kind"))
+    if table.get("kind") in _COMMANDS:
+        problems = [one for one in problems if one.key != "kind"]
+        problems.append(Problem("kind", f"one of {', '.join(KINDS)}; raytap runs no commands"))
+    if receiver is not None:
+        problems += _problems(receiver, table)
+    return receiver, problems
+
+
 def parse_receiver(table: Mapping[str, object]) -> Receiver:
-    """One `[[receiver]]` table, checked. Raises `ConfigError` that begins with the field's name
-    and never shows a URL; files and variables are not looked at."""
-    known = {field.name: field for field in msgspec.structs.fields(Receiver)}
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            raise ConfigError(f"{name}: no such setting of a receiver; {hint}")
-        values[name] = _converted(known[name], value)
-    for name in ("name", "kind"):
-        if name not in values:
-            raise ConfigError(f"{name}: is missing; a receiver has a name, a kind and a url")
-    receiver = Receiver(**values)
-    _check(receiver)
+    """As `read_receiver`; raises `ConfigError` for the first problem, the setting's name before
+    it."""
+    receiver, problems = read_receiver(table)
+    if receiver is None or problems:
+        raise ConfigError(": ".join(problems[0]))
     return receiver
 
 
-def _converted(field: msgspec.structs.FieldInfo, value: object) -> object:
-    if field.name == "kind" and value not in KINDS:
-        advice = "; raytap runs no commands" if value in ("command", "exec", "script") else ""
-        raise ConfigError(f"kind: it is one of {', '.join(KINDS)}{advice}")
-    parse = _parser(field.type)
-    try:
-        return msgspec.convert(parse(value) if parse and isinstance(value, str) else value,
-                               field.type)  # fmt: skip
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{field.name}: {str(error).replace('`', '')}") from None
-    except ValueError as error:
-        raise ConfigError(f"{field.name}: {error}") from None
-
-
-def _parser(kind: Any) -> Any:
-    """What makes a number of a text with a unit, where the type has one."""
-    for one in (kind, *get_args(kind)):
-        for meta in getattr(one, "__metadata__", ()):
-            if isinstance(meta, msgspec.Meta) and meta.extra:
-                return meta.extra.get("parse")
-    return None
-
-
-def _check(receiver: Receiver) -> None:
+def _problems(receiver: Receiver, table: Mapping[str, object]) -> Iterator[Problem]:
     if not RESOURCE_ID.fullmatch(receiver.name):
-        raise ConfigError("name: 1 to 100 letters, digits, - and _")
-    urls = [name for name in ("url", "url_file", "url_env") if getattr(receiver, name)]
-    if len(urls) != 1:
-        raise ConfigError(f"{urls[1] if urls else 'url'}: give one of url, url_file and url_env")
+        yield Problem("name", "1 to 100 letters, digits, - and _")
+    given = {what: _given(table, what) for what in ("url", "secret", "authorization", "proxy")}
+    for what, names in given.items():
+        if len(names) > 1 or (what == "url" and not names):
+            yield Problem(names[1] if names else what, f"give one of {', '.join(_ways(what))}")
     if receiver.url:
-        check_receiver_url(receiver.kind, receiver.url)
-    if receiver.secret_file and receiver.secret_env:
-        raise ConfigError("secret_env: secret_file is given too; give one of them")
-    if (receiver.secret_file or receiver.secret_env) and receiver.kind != "webhook":
-        raise ConfigError("secret_file: only a webhook is signed; nothing else takes a secret")
-    if receiver.ca_file and receiver.kind == "apprise":
-        raise ConfigError("ca_file: Apprise's own URL says how its certificate is checked")
+        yield from _refused(check_receiver_url, receiver.kind, receiver.url)
+    yield from _refused(check_proxy_url, receiver.proxy)
+    for name in given["secret"] if receiver.kind != "webhook" else ():
+        yield Problem(name, "only a webhook is signed")
+    for name in given["authorization"] if receiver.kind in ("slack", "apprise") else ():
+        yield Problem(name, f"the URL of {receiver.kind} holds what lets one in")
+    if receiver.kind == "apprise":
+        for name in given["proxy"]:
+            yield Problem(name, "Apprise takes its proxies from HTTPS_PROXY and NO_PROXY")
+        if receiver.ca_file:
+            yield Problem("ca_file", "Apprise's own URL says how its certificate is checked")
+    for matcher in receiver.match:
+        try:
+            Matchers.parse([matcher])
+        except ClientError as error:
+            yield Problem("match", error.message)
+
+
+def _refused(check: Callable[..., None], *given: str) -> Iterator[Problem]:
     try:
-        Matchers.parse(receiver.match)
+        check(*given)
+    except ConfigError as error:
+        key, _, message = error.message.partition(": ")
+        yield Problem(key, message)
+
+
+def _ways(what: str) -> list[str]:
+    names = (what, f"{what}_file", f"{what}_env")
+    return [name for name in names if name in Receiver.__struct_fields__]
+
+
+def _given(table: Mapping[str, object], what: str) -> list[str]:
+    return [name for name in _ways(what) if table.get(name)]
+
+
+def check_proxy_url(url: str, setting: str = "proxy") -> None:
+    """Raise `ConfigError`, without the URL in it, where it is none of a proxy; empty is."""
+    if not url:
+        return
+    try:
+        check_url(url, ("http",))
     except ClientError as error:
-        raise ConfigError(f"match: {error.message}") from None
+        raise ConfigError(f"{setting}: {error.message.removeprefix('URL: ')}") from None
+    if urlsplit(url).path.strip("/"):
+        raise ConfigError(f"{setting}: http://HOST:PORT is needed, without a path")
 
 
 def check_receiver_url(kind: Kind, url: str, setting: str = "url") -> None:
@@ -141,4 +164,4 @@ def _http_url(setting: str, url: str) -> None:
     try:
         check_url(url, ("http", "https"))
     except ClientError as error:
-        raise ConfigError(f"{setting}: {error.message}") from None
+        raise ConfigError(f"{setting}: {error.message.removeprefix('URL: ')}") from None

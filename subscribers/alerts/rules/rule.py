@@ -18,6 +18,7 @@ from broker.units import seconds
 
 TERMINAL: Final = ("SUCCEEDED", "FAILED", "STOPPED", "LOST")
 STATUSES: Final = ("PENDING", "RUNNING", *TERMINAL)
+SEVERITIES: Final = ("critical", "error", "warning", "info")  # the page's; the worst first
 
 WINDOW_S: Final = 300.0
 LINES_RESOLVE_S: Final = 600.0
@@ -28,6 +29,11 @@ RECONNECTS: Final = 3
 
 _RATE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(s|m|h)")
 _PER: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def gravity(severity: str) -> int:
+    """Where it stands in a list whose worst comes first; one of a rule's own is the last."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def parse_rate(text: str) -> float:

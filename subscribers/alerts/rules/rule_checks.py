@@ -12,13 +12,12 @@ from subscribers.alerts.rules.json_lines import JsonTest
 from subscribers.alerts.rules.patterns import without_literal
 from subscribers.alerts.rules.program import Program
 from subscribers.alerts.rules.regexes import compile_block, compile_line
-from subscribers.alerts.rules.rule import STATUSES, Rule
+from subscribers.alerts.rules.rule import SEVERITIES, STATUSES, Rule
 from subscribers.alerts.rules.tables import Problem, near
 from subscribers.alerts.rules.templates import parse
 from subscribers.recognition.levels import parse_level
 from subscribers.selection import Selection
 
-SEVERITIES: Final = ("critical", "error", "warning", "info")
 RESERVED: Final = ("alertname", "severity", "cluster", "job")
 MOST_GROUPS: Final = 10
 MOST_TEXTS: Final = 30  # labels, annotations, JSON conditions

@@ -14,7 +14,7 @@ from broker.plain_text import mask_credentials, one_line
 from broker.units import seconds
 from subscribers.alerts.rules.places import Place, Places
 from subscribers.alerts.rules.ready_made import NAMES, ready_made
-from subscribers.alerts.rules.receiver_config import REPEAT_S, Receiver, parse_receiver
+from subscribers.alerts.rules.receiver_config import REPEAT_S, Receiver, read_receiver
 from subscribers.alerts.rules.rule import Rule
 from subscribers.alerts.rules.rule_checks import notes_of, problems_of
 from subscribers.alerts.rules.tables import Problem, convert, near
@@ -53,7 +53,8 @@ class RulesError(ConfigError):
     """Rules files are wrong; `problems` are all of it, each `FILE:LINE: setting: what`."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        count = len(problems) - 1
+        more = f" (and {count} more: `raytap alerts check` tells all)" if count else ""
         super().__init__(f"{problems[0]}{more}")
         self.problems = list(problems)
 
@@ -112,8 +113,14 @@ class _Reader:
         except tomllib.TOMLDecodeError as error:
             self._problems.append(_toml_error(name, text, error))
             return
+        before = len(self._problems)
         for key, value in tables.items():
             self._top(key, value)
+        self._problems[before:] = sorted(self._problems[before:], key=self._line_of)
+
+    def _line_of(self, problem: str) -> int:
+        line = problem.removeprefix(f"{self._file}:").partition(":")[0]
+        return int(line) if line.isdigit() else 0
 
     def finish(self) -> RulesFile:
         if len(self._rules) > MOST_RULES:
@@ -161,13 +168,7 @@ class _Reader:
         self._notes += [self._said("alert", index, note) for note in notes_of(rule)]
 
     def _receiver(self, index: int, table: Mapping[str, object]) -> None:
-        problems: list[Problem] = []
-        receiver = None
-        try:
-            receiver = parse_receiver(table)
-        except ConfigError as error:
-            key, colon, message = error.message.partition(": ")
-            problems.append(Problem(key, message) if colon else Problem("", error.message))
+        receiver, problems = read_receiver(table)
         if self._named("receiver", index, table, problems) and receiver is not None:
             self._receivers.append(receiver)
 

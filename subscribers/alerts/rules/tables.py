@@ -36,7 +36,7 @@ def convert(
             values[fields[key].name] = _value(fields[key].type, key, value)
         except _Wrong as wrong:
             problems += wrong.problems
-    problems += [Problem(key, f"{key} is missing") for key in needed if key not in table]
+    problems += [Problem(key, "is missing") for key in needed if key not in table]
     whole = all(fields[key].name in values for key in needed)
     return (kind(**values) if whole else None), problems
 

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from broker.access.access import Access
 from broker.addresses import host_port, is_loopback
 from broker.errors import ClientError
 from broker.topic import Stream
 from broker.units import parse_duration
-from broker.web.errors import (
-    RETRY_AFTER_S,
-    JsonResponse,
-    error_response,
-    on_client_error,
-    on_route_error,
-)
-from broker.web.guard import Guard
-from broker.web.permission import Permission, grant_of
-from broker.web.query import query_values
+from broker.web.api import Health, PublicRoutes, Served, create_api
+from broker.web.errors import JsonResponse, error_response
+from broker.web.permission import grant_of
+from broker.web.query import line_number, query_values
 from subscribers.alerts.delivery.views import AlertsView
 from subscribers.alerts.notifications.mutes import Mute
 from subscribers.alerts.service.metrics import Metrics
@@ -39,20 +30,20 @@ raytap alerts: rules on live logs and on the jobs' life
 /livez               the process runs
 /readyz              frames can come; what is degraded
 /metrics             for Prometheus
-/v1/alerts           what fires, what did, mutes and receivers
+/v1/alerts           what fires, what did, mutes and receivers    ?limit=ALERTS of each
 /v1/mutes            POST {"matchers": ["severity=\\"info\\""], "for": "2h", "reason": "…"}
 /v1/mutes/ID         DELETE ends it
 """
-PUBLIC: Final = ("/", "/livez", "/readyz", "/metrics")
+LIMIT: Final = 500
+"""Alerts that fire, and as many that are over, in an answer that was not asked for more or less."""
+MOST_LISTED: Final = 10_000
 _MOST_BODY: Final = 64 << 10  # bytes
 
 
-class Status(Protocol):
+class Status(Health, Protocol):
     """What the service tells; on any of the API's worker threads."""
 
-    def ready(self) -> bool: ...
-    def degraded(self) -> list[str]: ...
-    def view(self, allows: Callable[[Stream], bool]) -> AlertsView: ...
+    def view(self, allows: Callable[[Stream], bool], limit: int) -> AlertsView: ...
     def mute(self, matchers: list[str], seconds: float, reason: str, by: str) -> Mute: ...
     def end_mute(self, id_: str) -> None: ...
 
@@ -67,39 +58,20 @@ class MuteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
 
 class Api:
-    """The handlers; all they know comes from `Status` and `Metrics`."""
+    """The handlers; all they know comes from `Status`."""
 
-    def __init__(self, status: Status, metrics: Metrics, access: Access, host: str) -> None:
+    def __init__(self, status: Status, access: Access, host: str) -> None:
         self._status = status
-        self._metrics = metrics
         self._access = access
         self._host = host
 
-    async def index(self, _request: Request) -> Response:
-        return PlainTextResponse(INDEX)
-
-    async def livez(self, _request: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def readyz(self, _request: Request) -> Response:
-        """It needs no token: what it says names receivers, never jobs."""
-        ready = await asyncio.to_thread(self._status.ready)
-        degraded = await asyncio.to_thread(self._status.degraded)
-        body: dict[str, object] = {"ready": ready, "degraded": degraded}
-        if ready:
-            return JsonResponse(body)
-        body["error"] = {"status": 503, "message": "no frames can come: see degraded"}
-        return JsonResponse(body, status_code=503, headers={"Retry-After": str(RETRY_AFTER_S)})
-
-    async def metrics(self, request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        page, content_type = await asyncio.to_thread(self._metrics.exposition, accept)
-        return Response(page, headers={"Content-Type": content_type})
-
     async def alerts(self, request: Request) -> Response:
-        query_values(request.scope["query_string"], ())
+        asked = query_values(request.scope["query_string"], ("limit",))
+        limit = line_number("limit", asked.get("limit", str(LIMIT)))
+        if limit > MOST_LISTED:
+            raise ClientError(400, f"limit must be at most {MOST_LISTED}")
         grant = grant_of(request)
-        view = await asyncio.to_thread(self._status.view, grant.allows)
+        view = await asyncio.to_thread(self._status.view, grant.allows, limit)
         if not grant.allows(Stream("", "")):  # a mute, or a broker's words, may name any job
             view = msgspec.structs.replace(view, mutes=[], degraded=[])
         return JsonResponse(view)
@@ -136,31 +108,15 @@ class Api:
 def create_app(status: Status, metrics: Metrics, access: Access, bind: str) -> Starlette:
     """The API of one process of alerts. `bind` is the `HOST:PORT` it is served at."""
     host = host_port(bind).host
-    api = Api(status, metrics, access, host)
-    routes: list[tuple[str, str, Callable[..., Any]]] = [
-        ("GET", "/", api.index),
-        ("GET", "/livez", api.livez),
-        ("GET", "/readyz", api.readyz),
-        ("GET", "/metrics", api.metrics),
-        ("GET", "/v1/alerts", api.alerts),
-        ("POST", "/v1/mutes", api.mute),
-        ("DELETE", "/v1/mutes/{id}", api.end_mute),
+    api = Api(status, access, host)
+    public = PublicRoutes(INDEX, status, metrics, "no frames can come: see degraded")
+    served = [
+        *public.served,
+        Served("GET", "/v1/alerts", api.alerts),
+        Served("POST", "/v1/mutes", api.mute),
+        Served("DELETE", "/v1/mutes/{id}", api.end_mute),
     ]
-    app = Starlette(
-        routes=[Route(path, endpoint, methods=[method]) for method, path, endpoint in routes],
-        middleware=[
-            Middleware(
-                Guard,
-                host=host,
-                requests=metrics.http_requests,
-                routes={endpoint: path for _, path, endpoint in routes},
-            ),
-            Middleware(Permission, access=access, public=PUBLIC),
-        ],
-        exception_handlers={ClientError: on_client_error, HTTPException: on_route_error},
-    )
-    app.router.redirect_slashes = False
-    return app
+    return create_api(served, host=host, access=access, requests=metrics.http_requests)
 
 
 async def _body(request: Request) -> bytes:

@@ -9,7 +9,7 @@ still knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -17,11 +17,15 @@ import msgspec
 from broker.events import get_logger
 from broker.frame import Frame
 from broker.jobview import JobView
+from broker.topic import Stream
 from subscribers.alerts.engine.alert import Alert, Transition
 from subscribers.alerts.notifications.notification import Notification
 from subscribers.alerts.notifications.planner import Plan, Planner, Room, Waiting
 from subscribers.alerts.rules.receiver_config import Receiver
+from subscribers.alerts.rules.rule import TERMINAL
 from subscribers.alerts.service.metrics import Metrics
+from subscribers.alerts.store.backlog import Backlog
+from subscribers.alerts.store.eras import Eras
 from subscribers.alerts.store.progress import Progress
 from subscribers.alerts.store.schema import StoreError
 from subscribers.alerts.store.store import Store
@@ -57,7 +61,9 @@ class Evaluation:
     """`put` takes the notifications of a committed step, `waiting` tells those not sent yet,
     and `room` how many more may be.
 
-    `clock` gives unix seconds, `monotonic` any. `problem` says why steps are not committed.
+    `addresses`: what `use_receivers` was given last, in an earlier life. `eras` and `backlog`: of
+    what is older, nothing fires. `clock` gives unix seconds, `monotonic` any. `problem` says why
+    steps are not committed.
     """
 
     def __init__(
@@ -69,6 +75,9 @@ class Evaluation:
         waiting: Waiting,
         room: Room,
         metrics: Metrics,
+        addresses: Mapping[str, str],
+        eras: Eras,
+        backlog: Backlog,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,8 +94,11 @@ class Evaluation:
         self._monotonic = monotonic
         self._engine: Engine | None = None
         self._transitions: list[Transition] = []
-        self._unsaved: dict[tuple[str, float], Alert] = {}
-        self._patterns: Sequence[str] | None = None  # to be remembered
+        self._unsaved: dict[tuple[str, int], Alert] = {}
+        self._addresses = dict(addresses)
+        self._eras = eras
+        self._backlog = backlog
+        self._eras_changed = False  # or the backlog
         self._saved_revision = -1  # of the engine
         self._stirred = False  # a frame came since the last step
         self._next_tick = self._next_step = self._next_idle = 0.0
@@ -113,11 +125,16 @@ class Evaluation:
         self._saved_revision = -1
         self._stirred = True
 
-    def use_receivers(self, receivers: Sequence[Receiver], repeat_s: float) -> None:
-        """Tell these from now on; what waits for others is let go of."""
-        self.planner.use_receivers(receivers, repeat_s)
+    def use_receivers(
+        self, receivers: Sequence[Receiver], repeat_s: float, addresses: Mapping[str, str]
+    ) -> None:
+        """Tell these from now on; what waits for others is let go of. `addresses`: hashes of where
+        each of them is, by name."""
+        before, self._addresses = self._addresses, dict(addresses)
+        moved = {name for name, at in addresses.items() if before.get(name, "") not in ("", at)}
+        self.planner.use_receivers(receivers, repeat_s, moved)
         try:
-            gone = self._store.replace_told(self.planner.told, self.planner.receivers)
+            gone = self._store.replace_told(self.planner.told, self._addresses)
         except StoreError as error:
             events.error(
                 "store_failed", why=error.message, effect="old receivers are not forgotten"
@@ -126,10 +143,15 @@ class Evaluation:
             if gone:
                 events.warning("notifications_dropped", count=gone, why="their receiver is gone")
 
-    def use_patterns(self, patterns: Sequence[str]) -> None:
-        """The jobs that are listened to: remembered with the next step."""
-        self._patterns = patterns
-        self._stirred = True
+    def listen(self, patterns: Sequence[str], fresh: Iterable[JobView], *, by_time: bool) -> None:
+        """The rules are about these jobs from now on: remembered with the next step. `fresh` were
+        not listened to before; what they hold already is passed over. `by_time`: so are lines from
+        before now of all others that come up."""
+        fresh = list(fresh)
+        self._progress.skip(fresh)
+        self._backlog.begin(fresh)
+        self._eras.begin(patterns, int(self._clock() * 1e9) if by_time else 0)
+        self._eras_changed = self._stirred = True
 
     def prune(self, history_s: float) -> None:
         """Let go of what is too old; seconds."""
@@ -149,6 +171,8 @@ class Evaluation:
         if fresh is None or self._engine is None:
             return
         self._stirred = True
+        if self._backlog.hides(fresh) or self._is_old(fresh):
+            return
         self._metrics.frames.inc()
         if fresh.lines:
             self._metrics.lines.inc(len(fresh.lines))
@@ -160,6 +184,10 @@ class Evaluation:
 
     def told(self, jobs: Sequence[JobView], degraded: Sequence[str]) -> None:
         """The brokers' lists."""
+        if caught_up := self._backlog.told(jobs):
+            self._progress.skip(caught_up)
+            self._eras_changed = self._stirred = True
+        jobs = [view for view in jobs if not self._is_past(view)]
         if self._engine is not None:
             try:
                 self._transitions += self._engine.told(jobs, degraded, self._clock())
@@ -203,15 +231,18 @@ class Evaluation:
         revision = self._engine.revision if self._engine else -1
         engine = self.dump() if revision != self._saved_revision else None
         positions = self._progress.changed()
-        if not (engine or positions or any(plan) or self._patterns or self.problem):
+        eras, backlog = None, None
+        if self._eras_changed:
+            eras, backlog = self._eras.all, self._backlog.all
+        if not (engine or positions or any(plan) or eras or self.problem):
             return []
         alerts = [*self._unsaved.values(), *plan.alerts]
         try:
             notifications = self._store.commit(
-                plan._replace(alerts=alerts), positions, engine, self._patterns
+                plan._replace(alerts=alerts), positions, engine, eras, backlog
             )
             if self.problem:
-                self._store.replace_told(self.planner.told, self.planner.receivers)
+                self._store.replace_told(self.planner.told, self._addresses)
         except StoreError as error:
             if not self.problem:
                 effect = "alerts are sent, but a restart may send them again"
@@ -220,7 +251,7 @@ class Evaluation:
             self._metrics.store_ok.set(0)
             self._progress.mark(positions)
             for alert in plan.alerts[:_MOST_UNSAVED]:
-                self._unsaved[alert.fingerprint, alert.starts_at] = alert
+                self._unsaved[alert.fingerprint, alert.episode] = alert
             while len(self._unsaved) > _MOST_UNSAVED:
                 del self._unsaved[next(iter(self._unsaved))]
             return plan.notifications
@@ -229,9 +260,24 @@ class Evaluation:
             self.problem = ""
             self._metrics.store_ok.set(1)
         self._unsaved.clear()
-        self._patterns = None
+        self._eras_changed = False
         self._saved_revision = revision
         return notifications
+
+    def _is_old(self, frame: Frame) -> bool:
+        stream = Stream(frame.cluster, frame.job)
+        ts = frame.ts or self._progress.time(stream)
+        # An end that nobody has any more is made up, without a time; the lists tell of new ones.
+        return (ts > 0 or frame.kind == "end") and self._eras.is_old(stream, ts)
+
+    def _is_past(self, view: JobView) -> bool:
+        """Whether the job had ended before it was listened to, or its log is not read up to there
+        yet. Where the list does not say when it ended, a frame does that comes later."""
+        stream = Stream(view.cluster, view.job)
+        if self._backlog.holds(stream):
+            return True
+        ended = view.last_frame_ts or self._progress.time(stream)
+        return view.status in TERMINAL and self._eras.is_old(stream, ended)
 
     def _failed(self, error: Exception, frame: Frame | None = None) -> None:
         self._metrics.failures.inc()

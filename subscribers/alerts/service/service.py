@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from broker.errors import ClientError
 from broker.events import get_logger
-from broker.frame import Frame
 from broker.topic import Stream
 from subscribers.alerts.delivery.delivery import Delivery
-from subscribers.alerts.delivery.views import AlertsView, view_of
-from subscribers.alerts.engine.alert import Alert
-from subscribers.alerts.notifications.mutes import MOST_MUTES, Mute, Mutes, new_mute
+from subscribers.alerts.delivery.views import AlertsView
+from subscribers.alerts.notifications.mutes import Mute
 from subscribers.alerts.notifications.planner import Planner
 from subscribers.alerts.rules.receiver_config import REPEAT_S, Receiver
 from subscribers.alerts.service.brokers import Brokers
 from subscribers.alerts.service.evaluation import Engine, Evaluation
-from subscribers.alerts.service.lock import StateLock
+from subscribers.alerts.service.following import Following, Subscribe
 from subscribers.alerts.service.metrics import Metrics
+from subscribers.alerts.service.muting import Muting
+from subscribers.alerts.service.overview import overview
+from subscribers.alerts.service.state_dir import AlertsStateDir
+from subscribers.alerts.store.backlog import Backlog
+from subscribers.alerts.store.eras import Eras
 from subscribers.alerts.store.progress import Progress
 from subscribers.alerts.store.store import Store
-from subscribers.selection import Selection
 
 events: Final = get_logger("alerts")
 
-DATABASE: Final = "alerts.db"
-HISTORY: Final = 500  # alerts that are over in what the API tells
 _RECEIVE_S: Final = 0.1
 _RETRY_S: Final = 1.0
-_SHORT_S: Final = 2.0  # for the brokers' lists, which save questions
-_PATIENCE_S: Final = 10.0  # with one of several brokers that doesn't answer, at the first start
 _PRUNE_S: Final = 300.0
 _EVALUATION_S: Final = 1.5  # of the five that a stop may take
 _DELIVERY_S: Final = 2.0
-
-
-class Frames(Protocol):
-    """`subscribers.Subscription`."""
-
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def problem(self) -> str: ...
-    def receive(self, timeout: float | None = None) -> Frame | None: ...
-    def close(self) -> None: ...
 
 
 class Loaded(NamedTuple):
@@ -59,10 +45,6 @@ class Loaded(NamedTuple):
     rules: int  # how many
     receivers: list[Receiver]
     repeat_s: float = REPEAT_S
-
-
-Subscribe = Callable[[Sequence[str], Mapping[str, tuple[str, int]]], Frames]
-"""Frames of the jobs that match, from these positions on; of others, from the beginning."""
 
 
 class Service:
@@ -87,39 +69,38 @@ class Service:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._load = load
-        self._subscribe = subscribe
         self._brokers = brokers
         self._metrics = metrics
         self._history_s = history_s
         self._clock = clock
-        self._lock = StateLock(state_dir)
+        self._state_dir = AlertsStateDir(state_dir)
         try:
-            self._store = Store(self._lock.path / DATABASE)
+            self._store = Store(self._state_dir.database)
             kept = self._store.kept()
-            self._mutes = Mutes(self._store.mutes())
+            self._muting = Muting(self._store, clock)
         except BaseException:
-            self._lock.release()
+            self._state_dir.close()
             raise
         self._kept_engine = kept.engine
-        self._listened = kept.patterns
-        self._progress = Progress(kept.positions)
+        progress, eras = Progress(kept.positions), Eras(kept.eras)
         self._delivery = Delivery(self._store, environ, external_url, clock)
-        planner = Planner(kept.alerts, kept.told)
-        planner.use_mutes(self._mutes)
+        planner = Planner(kept.alerts, kept.told, kept.episode)
+        planner.use_mutes(self._muting.mutes)
         self._evaluation = Evaluation(
-            self._store, planner, self._progress, self._delivery.put, self._delivery.waiting,
-            self._delivery.room, metrics, clock,
+            self._store, planner, progress, self._delivery.put, self._delivery.waiting,
+            self._delivery.room, metrics, kept.addresses, eras,
+            Backlog(kept.backlog), clock,
         )  # fmt: skip
+        self._following = Following(
+            subscribe, brokers, progress, eras, self._evaluation, metrics, clock
+        )
         metrics.watch(lambda: self._evaluation.firing, self._delivery.views)
         self._rules = 0
         self._patterns: list[str] = []
-        self._frames: Frames | None = None
-        self._waits = "the brokers were not asked yet"  # why no frame can come
         self._refused = ""
-        self._mutes_changed = self._reload = False
+        self._reload = False
         self._told = 0
         self._next_prune = 0.0
-        self._mute_lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="raytap-alerts", daemon=True)
 
@@ -149,7 +130,7 @@ class Service:
             self._thread.join(_EVALUATION_S)
         self._delivery.stop(_DELIVERY_S)
         self._store.close()
-        self._lock.release()
+        self._state_dir.close()
         if started:
             events.info("alerts_stopped")
 
@@ -157,17 +138,14 @@ class Service:
 
     def ready(self) -> bool:
         """Whether frames can come."""
-        frames = self._frames
-        return frames is not None and frames.connected
+        return self._following.connected
 
     def degraded(self) -> list[str]:
         """What does not work just now, a line each."""
-        told, frames = self._brokers.latest, self._frames
+        told = self._brokers.latest
         problems = [f"rules: {self._refused} (the old ones are in force)"] if self._refused else []
-        if frames is None:
-            problems.append(f"upstream: {self._waits}")
-        elif not frames.connected:
-            problems.append(f"upstream: {frames.problem or 'connecting'}")
+        if trouble := self._following.trouble:
+            problems.append(f"upstream: {trouble}")
         problems += [f"broker: {message}" for message in (told.missing if told else [])]
         problems += [f"store: {said}" for said in (self._store.problem, self._evaluation.problem)
                      if said]  # fmt: skip
@@ -179,51 +157,21 @@ class Service:
         ]
         return problems
 
-    def view(self, allows: Callable[[Stream], bool]) -> AlertsView:
-        """The alerts of the jobs that are allowed, and all else. Raises `StoreError`."""
-        now, mutes = self._clock(), self._mutes
-
-        def shown(alerts: list[Alert]) -> list[Alert]:
-            return [alert for alert in alerts if allows(Stream(alert.cluster, alert.job))]
-
-        return AlertsView(
-            True,
-            [
-                view_of(alert, muted=mutes.muted(alert.labels, now))
-                for alert in shown(self._evaluation.firing)
-            ],
-            [view_of(alert, muted=False) for alert in shown(self._store.history(HISTORY))],
-            mutes.active(now),
-            self._delivery.views(),
-            self.degraded(),
-        )
+    def view(self, allows: Callable[[Stream], bool], limit: int) -> AlertsView:
+        """The alerts of the jobs that are allowed, `limit` of each list at most, and all else.
+        Raises `StoreError`."""
+        return overview(
+            self._evaluation.firing, self._store, self._muting.mutes, self._delivery.views(),
+            self.degraded(), allows=allows, limit=limit, now=self._clock(),
+        )  # fmt: skip
 
     def mute(self, matchers: Sequence[str], seconds: float, reason: str, by: str) -> Mute:
         """From now on. Raises `ClientError` 400, 429 (too many), `StoreError`."""
-        now = self._clock()
-        mute = new_mute(secrets.token_hex(4), matchers, seconds, reason, by, now)
-        with self._mute_lock:
-            mutes = self._mutes.active(now)
-            if len(mutes) >= MOST_MUTES:
-                raise ClientError(429, f"there are {MOST_MUTES} mutes; end some of them")
-            self._store.add_mute(mute)
-            self._use_mutes([*mutes, mute])
-        events.info("muted", mute=mute.id, matchers=mute.matchers, by=by, reason=reason)
-        return mute
+        return self._muting.add(matchers, seconds, reason, by)
 
     def end_mute(self, id_: str) -> None:
         """Now. Raises `ClientError` 404, `StoreError`."""
-        with self._mute_lock:
-            mutes = self._mutes.active(self._clock())
-            if id_ not in [mute.id for mute in mutes]:
-                raise ClientError(404, f"there is no mute {id_[:40]!r}; it may be over")
-            self._store.remove_mute(id_)
-            self._use_mutes([mute for mute in mutes if mute.id != id_])
-        events.info("mute_ended", mute=id_)
-
-    def _use_mutes(self, mutes: Sequence[Mute]) -> None:
-        self._mutes = Mutes(mutes)
-        self._mutes_changed = True
+        self._muting.end(id_)
 
     # The evaluation's thread --------------------------------------------------------------------
 
@@ -233,55 +181,26 @@ class Service:
                 self._follow()
             except Exception as error:  # a bug, or the subscription's end: begin again
                 events.exception("following_failed", error)
-                self._waits = f"{type(error).__name__}; trying again"
+                self._following.waits = f"{type(error).__name__}; trying again"
                 self._stopping.wait(_RETRY_S)
             finally:
-                self._unsubscribe()
+                self._following.close()
         self._evaluation.commit()
 
     def _follow(self) -> None:
         """Subscribe, and go on until the rules are about other jobs, or it is time to stop."""
         patterns = self._patterns
-        if not self._begin(patterns):
-            return
-        told = self._brokers.latest
-        listed = None
-        if told is not None and not told.missing:
-            listed = {Stream(view.cluster, view.job) for view in told.jobs}
-        wanted = Selection(patterns)
-        now_ns = int(self._clock() * 1e9)
-        positions = self._progress.reached(wanted.__contains__, listed, now_ns)
-        self._frames = frames = self._subscribe(patterns, positions)
-        while not self._stopping.is_set() and self._patterns == patterns:
+        frames = self._following.open(patterns, self._idle)
+        while frames and not self._stopping.is_set() and self._patterns == patterns:
             self._metrics.connected.set(frames.connected)
             frame = frames.receive(_RECEIVE_S)
             if frame is not None:
                 self._evaluation.feed(frame)
             self._chores()
 
-    def _begin(self, patterns: list[str]) -> bool:
-        """Where the first frame of each job is to come from: of jobs that were not listened to so
-        far, what there is by now is passed over. False where it is time to stop."""
-        known = patterns == self._listened
-        began = time.monotonic()
-        while (told := self._brokers.latest) is None or told.missing:
-            waited = time.monotonic() - began > (_SHORT_S if known else _PATIENCE_S)
-            if waited and (known or (told and told.answered)):
-                break
-            self._waits = told.missing[0] if told else "the brokers were not asked yet"
-            self._chores()
-            if self._stopping.wait(_RECEIVE_S):
-                return False
-        if known or told is None:
-            return True
-        before = Selection(self._listened) if self._listened else ()
-        self._progress.skip(
-            view for view in told.jobs if Stream(view.cluster, view.job) not in before
-        )
-        self._evaluation.use_patterns(patterns)
-        self._evaluation.commit()  # whatever comes from now on is not passed over any more
-        self._listened = patterns
-        return True
+    def _idle(self) -> bool:
+        self._chores()
+        return not self._stopping.wait(_RECEIVE_S)
 
     def _chores(self) -> None:
         """What is due beside frames; cheap where nothing is."""
@@ -290,9 +209,8 @@ class Service:
             self._told = told.number
             if told.answered:
                 self._evaluation.told(told.jobs, [*told.degraded, *told.missing])
-        if self._mutes_changed:
-            self._mutes_changed = False
-            self._evaluation.planner.use_mutes(self._mutes)
+        if (mutes := self._muting.take()) is not None:
+            self._evaluation.planner.use_mutes(mutes)
         if self._reload:
             self._reload = False
             self._try_reload()
@@ -300,12 +218,6 @@ class Service:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + _PRUNE_S
             self._evaluation.prune(self._history_s)
-
-    def _unsubscribe(self) -> None:
-        frames, self._frames = self._frames, None
-        self._metrics.connected.set(0)
-        if frames is not None:
-            frames.close()
 
     # Rules --------------------------------------------------------------------------------------
 
@@ -329,8 +241,8 @@ class Service:
                 engine.restore(state)
             except Exception as error:
                 events.exception("engine_state_lost", error, effect="the rules begin afresh")
-        self._delivery.use(loaded.receivers)
-        self._evaluation.use_receivers(loaded.receivers, loaded.repeat_s)
+        addresses = self._delivery.use(loaded.receivers)
+        self._evaluation.use_receivers(loaded.receivers, loaded.repeat_s, addresses)
         self._evaluation.use_engine(engine)
         self._rules, self._patterns = loaded.rules, loaded.patterns
         self._metrics.rules.set(loaded.rules)

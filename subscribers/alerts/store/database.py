@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
+
+from broker.events import get_logger
 from broker.plain_text import one_line
 from subscribers.alerts.store.schema import StoreError, prepare
+
+events: Final = get_logger("alerts")
+T = TypeVar("T")
 
 _BUSY_S: Final = 0.5  # evaluation waits meanwhile
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -25,7 +33,77 @@ _MEANING: Final = {
 }
 
 
-def opened(path: Path) -> sqlite3.Connection:
+class Database:
+    """The file `path`, made (mode 0600) where it is missing. Any thread, one at a time.
+
+    A damaged file is put aside, and a new one begun: `problem` says so. Raises `StoreError` where
+    it cannot be used; every method does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.problem = ""
+        self._path = path
+        self._mutex = threading.Lock()
+        try:
+            self._sqlite: sqlite3.Connection | None = _opened(path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damaged(error):
+                raise _explained(path, error) from error
+            aside = _put_aside(path)
+            self.problem = (
+                f"alerts.db was damaged and is now {aside.name}; a new one was begun: what fired "
+                "before is not known any more"
+            )
+            events.error("store_damaged", put_aside=aside, why=str(error))
+            self._sqlite = _opened(path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for this thread alone."""
+        with self._mutex:
+            if self._sqlite is None:
+                raise StoreError(f"{self._path}: it is closed")
+            try:
+                yield self._sqlite
+            except sqlite3.Error as error:
+                raise _explained(self._path, error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    with suppress(sqlite3.Error):  # the error that brought us here says more
+                        connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._mutex:
+            connection, self._sqlite = self._sqlite, None
+            if connection is not None:
+                connection.close()
+
+
+def pack(value: object) -> bytes:
+    """For a column."""
+    return msgspec.msgpack.encode(value)
+
+
+def unpack(blob: bytes, kind: type[T], path: Path) -> T:
+    """What was packed. Raises `StoreError` where it is of no such kind."""
+    try:
+        return msgspec.msgpack.decode(blob, type=kind)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path}: a row cannot be read: {error}") from None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
     """A connection for any thread, one at a time; the file is made (mode 0600) where it is
     missing. Raises `StoreError`, and `sqlite3.DatabaseError` where the file is damaged."""
     try:
@@ -44,7 +122,7 @@ def opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def put_aside(path: Path) -> Path:
+def _put_aside(path: Path) -> Path:
     """Give the file another name, which is returned. Raises `StoreError`."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
     try:
@@ -57,12 +135,12 @@ def put_aside(path: Path) -> Path:
     return aside
 
 
-def is_damaged(error: sqlite3.DatabaseError) -> bool:
+def _is_damaged(error: sqlite3.DatabaseError) -> bool:
     """Whether it says that the file is no database, or a broken one."""
     return type(error) is sqlite3.DatabaseError and _name(error) in ("", *_DAMAGED)
 
 
-def explained(path: Path, error: sqlite3.Error) -> StoreError:
+def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     """The error in words."""
     meaning = _MEANING.get(_name(error), "the database failed")
     return StoreError(f"{path}: {meaning} ({one_line(str(error), 100)})")

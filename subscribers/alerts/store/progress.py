@@ -65,6 +65,10 @@ class Progress:
             self._put(stream, _beyond(at, fresh))
         return fresh
 
+    def time(self, stream: Stream) -> int:
+        """Of its last frame, ns since 1970; 0 where none was seen."""
+        return self._positions.get(str(stream), Position()).ts
+
     def skip(self, views: Iterable[JobView]) -> None:
         """What the brokers have of these jobs by now counts as seen."""
         for view in views:

@@ -55,7 +55,28 @@ CREATE TABLE mutes (
 ) WITHOUT ROWID;
 """
 
-_STEPS: Final = (_TABLES,)  # the nth makes version n + 1 of version n; 0 is an empty file
+# An alert may fire twice with the same start, so episodes are told apart by their number.
+_EPISODES: Final = """
+CREATE TABLE episodes (
+    fingerprint TEXT NOT NULL,
+    starts_at REAL NOT NULL,
+    episode INTEGER NOT NULL,
+    ends_at REAL,                 -- NULL: it fires
+    alert BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, starts_at, episode)
+) WITHOUT ROWID;
+INSERT INTO episodes SELECT fingerprint, starts_at, 0, ends_at, alert FROM alerts;
+DROP TABLE alerts;
+ALTER TABLE episodes RENAME TO alerts;
+CREATE INDEX alerts_by_end ON alerts (ends_at);
+ALTER TABLE told ADD COLUMN episode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state RENAME COLUMN patterns TO eras;  -- each a time, and what was listened to then
+ALTER TABLE state ADD COLUMN backlog BLOB NOT NULL DEFAULT x'80';   -- of logs that were being read
+ALTER TABLE state ADD COLUMN episode INTEGER NOT NULL DEFAULT 0;    -- the last one's number
+ALTER TABLE receivers ADD COLUMN address TEXT NOT NULL DEFAULT '';  -- its hash; '': not known
+"""
+
+_STEPS: Final = (_TABLES, _EPISODES)  # the nth makes version n + 1 of version n; 0 is an empty file
 
 
 class StoreError(ClientError):

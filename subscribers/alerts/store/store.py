@@ -7,26 +7,25 @@ and the notifications that follow from them. A process that is killed goes on fr
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 import zstandard
 
 from broker.events import get_logger
+from broker.topic import Stream
 from subscribers.alerts.engine.alert import Alert
 from subscribers.alerts.notifications.mutes import Mute
 from subscribers.alerts.notifications.notification import Notification
 from subscribers.alerts.notifications.planner import Plan, Told
-from subscribers.alerts.store.database import explained, is_damaged, opened, put_aside
+from subscribers.alerts.store.backlog import Behind
+from subscribers.alerts.store.database import Database, pack, unpack
+from subscribers.alerts.store.eras import Era
 from subscribers.alerts.store.progress import MOST_POSITIONS, Position
-from subscribers.alerts.store.schema import StoreError
 
 events: Final = get_logger("alerts")
-T = TypeVar("T")
 
 MOST_OVER: Final = 20_000  # alerts that are over
 
@@ -35,10 +34,13 @@ class Kept(NamedTuple):
     """What a restart goes on from."""
 
     engine: bytes
-    patterns: list[str]  # empty: nothing was ever listened to
+    eras: list[Era]  # empty: nothing was ever listened to
+    backlog: dict[str, Behind]
     positions: dict[str, Position]  # by "cluster/job"
     alerts: list[Alert]  # those that fire, and those that are over while someone was told they fire
     told: list[Told]
+    episode: int  # the number that was given last
+    addresses: dict[str, str]  # hashes, by receiver
 
 
 class Counts(NamedTuple):
@@ -58,23 +60,11 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem = ""
-        self._mutex = threading.Lock()
+        self._database = Database(path)
+        self.problem = self._database.problem
         self._zip = zstandard.ZstdCompressor(level=1)  # it is written several times a second
         self._touched = 0
-        try:
-            self._sqlite: sqlite3.Connection | None = opened(path)
-        except sqlite3.DatabaseError as error:
-            if not is_damaged(error):
-                raise explained(path, error) from error
-            aside = put_aside(path)
-            self.problem = (
-                f"alerts.db was damaged and is now {aside.name}; a new one was begun: what fired "
-                "before is not known any more"
-            )
-            events.error("store_damaged", put_aside=aside, why=str(error))
-            self._sqlite = opened(path)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             (last,) = connection.execute("SELECT max(touched) FROM positions").fetchone()
             self._touched = last or 0
 
@@ -85,26 +75,35 @@ class Store:
         plan: Plan,
         positions: Mapping[str, Position] | None = None,
         engine: bytes | None = None,
-        patterns: Sequence[str] | None = None,
+        eras: Sequence[Era] | None = None,
+        backlog: Mapping[str, Behind] | None = None,
     ) -> list[Notification]:
         """All of it or nothing; the notifications, with their ids. None: as it was."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             if engine is not None:
                 connection.execute("UPDATE state SET engine = ?", (self._zip.compress(engine),))
-            if patterns is not None:
-                connection.execute("UPDATE state SET patterns = ?", (_pack(patterns),))
+            if eras is not None:
+                connection.execute("UPDATE state SET eras = ?", (pack(eras),))
+            if backlog is not None:
+                connection.execute("UPDATE state SET backlog = ?", (pack(backlog),))
             if positions:
                 self._touched += 1
                 connection.executemany(
                     "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
-                    [(stream, _pack(at), self._touched) for stream, at in positions.items()],
+                    [(stream, pack(at), self._touched) for stream, at in positions.items()],
                 )
             connection.executemany(
-                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?)",
-                [(one.fingerprint, one.starts_at, one.ends_at, _pack(one)) for one in plan.alerts],
+                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
+                [
+                    (one.fingerprint, one.starts_at, one.episode, one.ends_at, pack(one))
+                    for one in plan.alerts
+                ],
             )
+            if plan.alerts:
+                last = max(one.episode for one in plan.alerts)
+                connection.execute("UPDATE state SET episode = max(episode, ?)", (last,))
             connection.executemany(
-                "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?)",
                 [msgspec.structs.astuple(told) for told in plan.told],
             )
             connection.executemany(
@@ -112,16 +111,21 @@ class Store:
             )
             return [_added(connection, one) for one in plan.notifications]
 
-    def replace_told(self, told: Iterable[Told], receivers: Iterable[str]) -> int:
-        """Exactly these are known to these receivers; what waited for others is let go of, and
-        how many that were."""
-        names = list(receivers)
+    def replace_told(self, told: Iterable[Told], addresses: Mapping[str, str]) -> int:
+        """Exactly these are known to these receivers, by name, with the hashes of where they are;
+        what waited for others is let go of, and how many that were."""
+        names = list(addresses)
         marks = ", ".join("?" * len(names))
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute("DELETE FROM told")
             connection.executemany(
-                "INSERT INTO told VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO told VALUES (?, ?, ?, ?, ?, ?)",
                 [msgspec.structs.astuple(one) for one in told],
+            )
+            connection.executemany(
+                "INSERT INTO receivers VALUES (?, 0, 0, 0, ?) "
+                "ON CONFLICT (name) DO UPDATE SET address = excluded.address",
+                addresses.items(),
             )
             connection.execute(f"DELETE FROM receivers WHERE name NOT IN ({marks})", names)
             return connection.execute(
@@ -132,10 +136,10 @@ class Store:
 
     def done(self, receiver: str, ids: Sequence[int], counted: Counts) -> None:
         """These need not be sent any more; `counted` is added to the receiver's counts."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.executemany("DELETE FROM notifications WHERE id = ?", [(i,) for i in ids])
             connection.execute(
-                "INSERT INTO receivers VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "INSERT INTO receivers VALUES (?, ?, ?, ?, '') ON CONFLICT (name) DO UPDATE SET "
                 "sent = sent + excluded.sent, failed = failed + excluded.failed, "
                 "dropped = dropped + excluded.dropped",
                 (receiver, *counted),
@@ -143,19 +147,19 @@ class Store:
 
     def waiting(self, receiver: str) -> list[Notification]:
         """What is still to be sent to it, in order."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT id, notification FROM notifications WHERE receiver = ? ORDER BY id",
                 (receiver,),
             ).fetchall()
         return [
-            msgspec.structs.replace(_unpack(blob, Notification, self.path), id=id_)
+            msgspec.structs.replace(unpack(blob, Notification, self.path), id=id_)
             for id_, blob in rows
         ]
 
     def counts(self, receiver: str) -> Counts:
         """So far, in all lives."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT sent, failed, dropped FROM receivers WHERE name = ?", (receiver,)
             ).fetchone()
@@ -165,51 +169,63 @@ class Store:
 
     def mutes(self) -> list[Mute]:
         """Those that were not removed."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT mute FROM mutes").fetchall()
-        return [_unpack(blob, Mute, self.path) for (blob,) in rows]
+        return [unpack(blob, Mute, self.path) for (blob,) in rows]
 
     def add_mute(self, mute: Mute) -> None:
-        with self._writing() as connection:
-            row = (mute.id, mute.until, _pack(mute))
+        with self._database.writing() as connection:
+            row = (mute.id, mute.until, pack(mute))
             connection.execute("INSERT OR REPLACE INTO mutes VALUES (?, ?, ?)", row)
 
     def remove_mute(self, id_: str) -> None:
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute("DELETE FROM mutes WHERE id = ?", (id_,))
 
     # What a restart, and what people, ask -------------------------------------------------------
 
     def kept(self) -> Kept:
         """What the last step left."""
-        with self._reading() as connection:
-            engine, patterns = connection.execute("SELECT * FROM state").fetchone()
+        with self._database.reading() as connection:
+            engine, eras, backlog, episode = connection.execute("SELECT * FROM state").fetchone()
             positions = connection.execute(
                 "SELECT stream, position FROM positions ORDER BY touched"
             ).fetchall()
             told = connection.execute("SELECT * FROM told").fetchall()
             alerts = connection.execute(
                 "SELECT alert, starts_at FROM alerts WHERE ends_at IS NULL UNION ALL "
-                "SELECT alert, max(alerts.starts_at) FROM alerts JOIN told USING (fingerprint) "
+                "SELECT alert, max(alerts.ends_at) FROM alerts JOIN told USING (fingerprint) "
                 "WHERE ends_at IS NOT NULL AND fingerprint NOT IN "
                 "(SELECT fingerprint FROM alerts WHERE ends_at IS NULL) GROUP BY fingerprint"
             ).fetchall()
+            addresses = connection.execute("SELECT name, address FROM receivers").fetchall()
         return Kept(
             _unzip(engine) if engine else b"",
-            _unpack(patterns, list[str], self.path) if patterns else [],
-            {stream: _unpack(blob, Position, self.path) for stream, blob in positions},
-            [_unpack(blob, Alert, self.path) for blob, _ in alerts],
+            _eras(eras, self.path) if eras else [],
+            unpack(backlog, dict[str, Behind], self.path),
+            {stream: unpack(blob, Position, self.path) for stream, blob in positions},
+            [unpack(blob, Alert, self.path) for blob, _ in alerts],
             [Told(*row) for row in told],
+            episode,
+            dict(addresses),
         )
 
-    def history(self, limit: int) -> list[Alert]:
-        """Alerts that are over, the last one first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT alert FROM alerts WHERE ends_at IS NOT NULL ORDER BY ends_at DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [_unpack(blob, Alert, self.path) for (blob,) in rows]
+    def history(
+        self, limit: int, allows: Callable[[Stream], bool] | None = None
+    ) -> tuple[list[Alert], int]:
+        """Alerts that are over, the last one first, and how many there are; `allows`: of these
+        jobs. At most `limit` are given."""
+        over = "FROM alerts WHERE ends_at IS NOT NULL"
+        last_first = f"SELECT alert {over} ORDER BY ends_at DESC"
+        with self._database.reading() as connection:
+            if allows is None:
+                (total,) = connection.execute(f"SELECT count(*) {over}").fetchone()
+                rows = connection.execute(f"{last_first} LIMIT ?", (limit,)).fetchall()
+            else:
+                rows = connection.execute(last_first).fetchall()
+                rows = [row for row in rows if allows(_stream(row[0], self.path))]
+                total = len(rows)
+        return [unpack(blob, Alert, self.path) for (blob,) in rows[:limit]], total
 
     def prune(self, before: float, now: float) -> None:
         """Let go of alerts that ended before `before`, of mutes that are over, and of what is
@@ -217,7 +233,7 @@ class Store:
         beyond = "(SELECT {0} FROM {1} {2} ORDER BY {0} DESC LIMIT 1 OFFSET ?)"
         ends = beyond.format("ends_at", "alerts", "WHERE ends_at IS NOT NULL")
         touched = beyond.format("touched", "positions", "")
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 f"DELETE FROM alerts WHERE ends_at < ? OR ends_at < {ends}", (before, MOST_OVER)
             )
@@ -228,40 +244,23 @@ class Store:
 
     def close(self) -> None:
         """Idempotent; later calls raise `StoreError`."""
-        with self._mutex:
-            connection, self._sqlite = self._sqlite, None
-            if connection is not None:
-                connection.close()
+        self._database.close()
 
-    # The connection -----------------------------------------------------------------------------
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            if self._sqlite is None:
-                raise StoreError(f"{self.path}: it is closed")
-            try:
-                yield self._sqlite
-            except sqlite3.Error as error:
-                raise explained(self.path, error) from error
+class _Place(msgspec.Struct, frozen=True):
+    """Of an alert, what says who may see it."""
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction."""
-        with self._reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    with suppress(sqlite3.Error):  # the error that brought us here says more
-                        connection.execute("ROLLBACK")
-                raise
+    cluster: str
+    job: str
+
+
+def _stream(blob: bytes, path: Path) -> Stream:
+    place = unpack(blob, _Place, path)
+    return Stream(place.cluster, place.job)
 
 
 def _added(connection: sqlite3.Connection, one: Notification) -> Notification:
-    row = (one.receiver, _pack(one))
+    row = (one.receiver, pack(one))
     added = connection.execute(
         "INSERT INTO notifications (receiver, notification) VALUES (?, ?)", row
     )
@@ -277,12 +276,8 @@ def _unzip(blob: bytes) -> bytes:
         return b""
 
 
-def _pack(value: object) -> bytes:
-    return msgspec.msgpack.encode(value)
-
-
-def _unpack(blob: bytes, kind: type[T], path: Path) -> T:
-    try:
-        return msgspec.msgpack.decode(blob, type=kind)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path}: a row cannot be read: {error}") from None
+def _eras(blob: bytes, path: Path) -> list[Era]:
+    """Version 1 had patterns only."""
+    kept = unpack(blob, list[Era | str], path)
+    eras = [one for one in kept if isinstance(one, Era)]
+    return eras or [Era(0, [one for one in kept if isinstance(one, str)])]

@@ -32,7 +32,8 @@ class AlertmanagerSender:
         self, receiver: Receiver, target: Target, clock: Callable[[], float] = time.time
     ) -> None:
         base = target.url.rstrip("/")
-        self._post = Post(base if base.endswith(_PATH) else base + _PATH, receiver)
+        url = base if base.endswith(_PATH) else base + _PATH
+        self._post = Post(receiver, target, url)
         self._lives_s = INTERVALS * receiver.repeat_s()
         self._clock = clock
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -17,32 +19,42 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from broker.backoff import retry_after
 from broker.error_message import REDACTED, sanitize_error_message
 from broker.errors import ConfigError
+from subscribers.alerts.delivery.receivers.target import Target
 from subscribers.alerts.notifications.notification import NotSent
 from subscribers.alerts.rules.receiver_config import Receiver
 
 _MOST_SAID: Final = 2_048  # bytes of an answer that refuses
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client says no more
 _SHORTEST_SECRET: Final = 6  # characters: shorter parts of a path are words
 
 
 class Post:
     """A connection of its own for each request: notifications are rare, and a kept one is stale.
 
-    Nothing is followed: a redirect could lead anywhere. Raises `ConfigError` where `ca_file`
-    holds no certificates.
+    Nothing is followed: a redirect could lead anywhere. A proxy is the one that the receiver
+    names: the environment's could be meant for others, and would be asked for what is on this
+    machine. `url` is the target's, or what is below it. Raises `ConfigError` where `ca_file` holds
+    no certificates.
     """
 
-    def __init__(self, url: str, receiver: Receiver) -> None:
-        parts = urlsplit(url)
+    def __init__(self, receiver: Receiver, target: Target, url: str = "") -> None:
+        parts = urlsplit(url or target.url)
         self._receiver = receiver
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"User-Agent": "raytap", "Content-Type": "application/json"}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        if target.authorization:
+            self._headers["Authorization"] = target.authorization
+        elif user := _user(parts):
             self._headers |= urllib3.make_headers(basic_auth=user)
-        self._hidden = _parts_to_hide(url)
+        self._proxy = urlsplit(target.proxy) if target.proxy else None
+        self._proxy_headers = _proxy_headers(self._proxy)
+        if self._proxy and not self._secure:  # one that forwards wants the whole address
+            self._target = f"http://{parts.netloc.rpartition('@')[2]}{self._target}"
+            self._headers |= self._proxy_headers
+        self._hidden = _parts_to_hide(target, {**self._headers, **self._proxy_headers})
         self._context = _context(receiver) if self._secure else None
         self._lock = threading.Lock()
         self._request: _Request | None = None
@@ -72,7 +84,8 @@ class Post:
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
             why = f"no whole answer within {limits.timeout:g} s" if request.late else _why(error)
             status = 408 if request.late or isinstance(error, TimeoutError) else 503
-            raise NotSent(status, why, again=True) from None
+            through = "through the proxy: " if self._proxy else ""
+            raise NotSent(status, through + why, again=True) from None
         finally:
             watch.cancel()
             request.connection.close()
@@ -86,12 +99,16 @@ class Post:
                 self._request.cut()
 
     def _connection(self) -> HTTPConnection:
-        timeout = self._receiver.connect_timeout
-        if self._secure:
-            return HTTPSConnection(
-                self._host, self._port, timeout=timeout, ssl_context=self._context
-            )
-        return HTTPConnection(self._host, self._port, timeout=timeout)
+        timeout, proxy = self._receiver.connect_timeout, self._proxy
+        host, port = self._host, self._port
+        if proxy is not None:
+            host, port = proxy.hostname or "", proxy.port or 80
+        if not self._secure:
+            return HTTPConnection(host, port, timeout=timeout)
+        secure = HTTPSConnection(host, port, timeout=timeout, ssl_context=self._context)
+        if proxy is not None:
+            secure.set_tunnel(self._host, self._port or 443, self._proxy_headers)
+        return secure
 
     def _judge(self, response: urllib3.HTTPResponse) -> None:
         status = response.status
@@ -104,10 +121,18 @@ class Post:
         said = b""
         with suppress(OSError, HTTPException, urllib3.exceptions.HTTPError):
             said = response.read(_MOST_SAID, decode_content=False)
-        message = self._shown(said.decode("utf-8", "replace"), f"HTTP {status}")
+        message = self._shown(said.decode("utf-8", "replace"), self._said(status))
         asked = {name.lower(): value for name, value in response.headers.items()}
         after = retry_after(asked) if status == 429 or "retry-after" in asked else None
         raise NotSent(status, message, again=status == 429 or status >= 500, after=after)
+
+    def _said(self, status: int) -> str:
+        if status != 401 or self._receiver.kind == "slack":
+            return f"HTTP {status}"
+        given = {name.lower() for name in self._headers}
+        if "authorization" in given:
+            return "HTTP 401 (it does not take the authorization)"
+        return "HTTP 401 (it wants an authorization_file or authorization_env)"
 
     def _shown(self, said: str, context: str) -> str:
         for part in self._hidden:
@@ -129,11 +154,27 @@ class _Request:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _parts_to_hide(url: str) -> list[str]:
-    """What an answer may repeat of a URL that is a credential; the longest first."""
-    parts = urlsplit(url)
-    found = {url, parts.path, parts.query, parts.username or "", parts.password or ""}
-    found |= {word for word in parts.path.split("/") if len(word) >= _SHORTEST_SECRET}
+def _user(parts: SplitResult) -> str:
+    """`NAME:PASSWORD` of a URL; empty where it has none."""
+    if parts.username is None:
+        return ""
+    return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+
+
+def _proxy_headers(proxy: SplitResult | None) -> dict[str, str]:
+    user = _user(proxy) if proxy is not None else ""
+    return dict(urllib3.make_headers(proxy_basic_auth=user)) if user else {}
+
+
+def _parts_to_hide(target: Target, headers: Mapping[str, str]) -> list[str]:
+    """What an answer may repeat of ours that is a credential; the longest first."""
+    url, proxy = urlsplit(target.url), urlsplit(target.proxy)
+    found = {target.url, url.path, url.query, url.username or "", url.password or ""}
+    found |= {word for word in url.path.split("/") if len(word) >= _SHORTEST_SECRET}
+    found |= {target.proxy, proxy.password or ""}
+    for name, value in headers.items():
+        if name.lower().endswith("authorization"):
+            found |= {value, value.partition(" ")[2]}
     return sorted((part for part in found if len(part) > 1), key=len, reverse=True)
 
 
@@ -161,6 +202,8 @@ def _why(error: Exception) -> str:
         return "no connection in time"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if refused := _TUNNEL.match(str(error)):
+        return f"it refused: HTTP {refused[1]}"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or error.reason or "it failed"
         return sanitize_error_message(reason, "TLS")

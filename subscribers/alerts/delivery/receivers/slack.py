@@ -27,7 +27,7 @@ class SlackSender:
     batch = 1
 
     def __init__(self, receiver: Receiver, target: Target) -> None:
-        self._post = Post(target.url, receiver)
+        self._post = Post(receiver, target)
 
     def send(self, notifications: list[Notification]) -> None:
         (notification,) = notifications

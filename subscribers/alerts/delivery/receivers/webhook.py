@@ -32,7 +32,7 @@ class WebhookSender:
         external_url: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._post = Post(target.url, receiver)
+        self._post = Post(receiver, target)
         self._secret = target.secret
         self._external_url = external_url
         self._clock = clock
