@@ -157,7 +157,7 @@ class JwtConfig(Section, frozen=True):
     """JSON Web Tokens of an identity provider; off where there is no key file."""
 
     algorithm: Literal["HS256", "RS256", "ES256"] = "RS256"
-    key_file: str = ""  # the secret (HS256), or the public key (PEM)
+    key_file: str = ""  # the secret (HS256), or public keys: PEM, one or more, or a JWKS
     issuer: str = ""  # where given, `iss` must be it
     audience: str = ""  # where given, `aud` must hold it
     leeway: Annotated[float, seconds(300, at_least=0)] = 10.0  # between the clocks

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from broker.access.token import HASH, PREFIX
+from broker.access.token import HASH, OWN_NAME, PREFIX
 from broker.addresses import (
     host_port,
     is_loopback,
@@ -149,6 +149,9 @@ def _access(access: AccessConfig) -> Iterator[Problem]:
     for name, token in access.token.items():
         if not CLUSTER_NAME.fullmatch(name):
             yield f"access.token.{name}", "a token's name is 1 to 100 letters, digits, - and _"
+        if name == OWN_NAME:
+            message = "is what `raytap serve` calls the token of its own programs; take another"
+            yield f"access.token.{name}", message
         for key, message in _token(token, owners.setdefault(token.hash, name), name):
             yield f"access.token.{name}.{key}", message
     if (access.jwt.issuer or access.jwt.audience) and not access.jwt.key_file:

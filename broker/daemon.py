@@ -65,7 +65,7 @@ class Daemon:
         self.metrics = Metrics(version)
         self._tokens = tokens
         self._stopping = threading.Event()
-        access = Access.of(config.access)  # a key file may be wrong: before anything is opened
+        self.access = Access.of(config.access)  # a key file may be wrong: before all is opened
         self._state = StateDir(config.state_dir)
         self.broker = self._state.broker_id()
         self._journal_problem = ""
@@ -84,7 +84,7 @@ class Daemon:
         self._clusters = self._make_clusters()
         self._server = (
             HttpServer(
-                create_app(self, self.metrics, config.http.bind, access),
+                create_app(self, self.metrics, config.http.bind, self.access),
                 config.http.bind,
             )
             if config.http.enabled

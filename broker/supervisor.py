@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from broker.backoff import Backoff
 from broker.events import get_logger
@@ -27,7 +27,8 @@ _STEADY_S: Final = 60.0  # one that ran so long is started again at once
 
 
 class Program(NamedTuple):
-    """`python -m module arguments`; `given` is written to its standard input."""
+    """`python -m module arguments`; `given` is the first line of its standard input, which stays
+    open for others."""
 
     name: str
     module: str
@@ -68,6 +69,12 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def tell(self, line: bytes, given: bytes) -> None:
+        """Another line for those that run; those that are started later are `given` that. Any
+        thread; it waits for one that does not read."""
+        for watch in self._watches:
+            watch.tell(line, given)
+
     def problems(self) -> list[str]:
         """Those that do not run, a line each."""
         return [f"{watch.name}: {watch.problem}" for watch in self._watches if watch.problem]
@@ -97,6 +104,8 @@ class _Watch:
         self._backoff = backoff
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._listens: IO[bytes] | None = None  # the standard input of one that was given its own
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(
             target=self._run, name=f"raytap-{program.name}-watch", daemon=True
@@ -125,6 +134,12 @@ class _Watch:
                 events.warning("child_killed", child=self.name)
                 self._process.kill()
         self._thread.join()
+
+    def tell(self, line: bytes, given: bytes) -> None:
+        with self._writing:
+            self._program = self._program._replace(given=given)
+            if self._listens is not None:
+                _write(self._listens, line)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -159,8 +174,19 @@ class _Watch:
                 return f"it cannot be started: {error.strerror}"
         events.info("child_started", child=self.name, pid=process.pid)
         self.problem = ""
-        try:
-            process.communicate(program.given)
-        except BrokenPipeError:
-            process.wait()
+        assert process.stdin is not None
+        with self._writing:
+            _write(process.stdin, self._program.given)
+            self._listens = process.stdin
+        process.wait()
+        with self._writing:
+            self._listens = None
+            with suppress(OSError):  # what it did not take
+                process.stdin.close()
         return f"exit status {process.returncode}"
+
+
+def _write(stream: IO[bytes], line: bytes) -> None:
+    with suppress(OSError):  # it ended: what waits for that says how
+        stream.write(line + b"\n")
+        stream.flush()

@@ -53,7 +53,7 @@ PURE = {
         *("alerts.rules.ready_made", "alerts.rules.receiver_config", "alerts.rules.regexes"),
         *("alerts.rules.rule", "alerts.rules.rule_checks", "alerts.rules.tables"),
         *("alerts.rules.templates",),
-        *("alerts.store.progress",),
+        *("alerts.store.backlog", "alerts.store.eras", "alerts.store.progress"),
     )
 }
 # Draws random numbers and, for an HTTP date, takes a clock as a default: both can be injected.

@@ -17,13 +17,15 @@ _DOES: Final = {"read": "read", "admin": "change"}
 
 class Grant(msgspec.Struct, frozen=True):
     """The jobs that a token opens, and what for: `read` their lines and state, `admin` to change
-    or remove things. One does not hold the other. `expires`: unix seconds."""
+    or remove things. One does not hold the other. `expires`: unix seconds; `origin`: which token
+    or key it comes from, for `Access.holds`."""
 
     name: str
     clusters: tuple[str, ...] = ()  # globs
     jobs: tuple[str, ...] = ()  # globs of [cluster/]job
     actions: frozenset[Action] = frozenset()
     expires: float | None = None
+    origin: str = ""
 
     def allows(self, stream: Stream, action: Action = "read") -> bool:
         """Whether the job is open to it."""

@@ -17,9 +17,15 @@ MAX_SESSIONS: Final = 10_000
 
 class Sessions:
     """In memory, bounded: over `MAX_SESSIONS` the oldest is signed out; all are when the process
-    ends. Only hashes of the values are kept. Any thread. `clock`: unix seconds."""
+    ends. Only hashes of the values are kept. Any thread. `holds`: whether a grant is still good
+    (`Access.holds`); `clock`: unix seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        holds: Callable[[Grant], bool] = lambda _: True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._holds = holds
         self._clock = clock
         self._lock = threading.Lock()
         self._grants: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
@@ -42,7 +48,8 @@ class Sessions:
         """What the cookie opens; None where it is unknown or over."""
         with self._lock:
             grant, until = self._grants.get(hash_token(value), (None, 0.0))
-        return grant if until > self._clock() else None
+        good = grant is not None and until > self._clock() and self._holds(grant)
+        return grant if good else None
 
     def end(self, value: str) -> None:
         """Sign out. A value that is unknown is no error."""

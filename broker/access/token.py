@@ -16,6 +16,9 @@ from typing import Final
 PREFIX: Final = "raytap_"
 """Found by redaction rules and by scanners of repositories."""
 
+OWN_NAME: Final = "raytap-serve"
+"""Of the token that `raytap serve` makes for what it starts; nobody else's."""
+
 HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _ALPHABET: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 43  # 62^43 > 2^256

@@ -7,13 +7,19 @@ import signal
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec.structs import replace
 
+from broker.commands.access_changes import AccessChanges, ReadAgain
 from broker.commands.signals import stop_on_signal
-from broker.commands.subscriber_options import subscriber_configuration, subscriber_options
+from broker.commands.subscriber_options import (
+    reread_configuration,
+    subscriber_configuration,
+    subscriber_options,
+)
 from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
@@ -21,7 +27,8 @@ from broker.errors import ConfigError
 from broker.events import get_logger
 
 if TYPE_CHECKING:
-    from subscribers.alerts.service.service import Frames, Loaded
+    from subscribers.alerts.service.following import Frames
+    from subscribers.alerts.service.service import Loaded
 
 
 @click.command()
@@ -32,15 +39,16 @@ def command(rules: tuple[str, ...], **flags: Any) -> None:
     """Watch jobs by the rules in the files RULES (else `alerts.rules`), and tell the receivers.
 
     It follows the brokers of [alerts.upstream], else the daemon of the same file, else the one on
-    this machine. SIGHUP reads the rules again; SIGTERM or SIGINT ends it within five seconds.
+    this machine. SIGHUP reads the rules again, and the tokens and keys of [access]; SIGTERM or
+    SIGINT ends it within five seconds.
     """
     config = subscriber_configuration("alerts", flags)
     if rules:
         config = replace(config, alerts=replace(config.alerts, rules=list(rules)))
-    run(config)
+    run(config, ReadAgain(lambda: reread_configuration("alerts", flags).access))
 
 
-def run(config: Config) -> None:
+def run(config: Config, changes: AccessChanges) -> None:
     """Until told to stop. Raises `ClientError` for what keeps it from starting."""
     from broker.access.access import Access
     from broker.web.server import HttpServer
@@ -69,7 +77,13 @@ def run(config: Config) -> None:
     server = HttpServer(create_app(service, metrics, access, alerts.bind), alerts.bind)
     tune_for_threads()
     stopping = stop_on_signal()
-    signal.signal(signal.SIGHUP, lambda _number, _frame: service.reload())
+    changes.follow(access.reload)
+
+    def hangup(_number: int, _frame: FrameType | None) -> None:
+        service.reload()
+        changes.hangup()
+
+    signal.signal(signal.SIGHUP, hangup)
     try:
         service.start()
         server.start()

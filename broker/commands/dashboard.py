@@ -9,8 +9,13 @@ from typing import Any, Final
 import click
 
 from broker.addresses import redis_url, zeromq_bind
-from broker.commands.signals import stop_on_signal
-from broker.commands.subscriber_options import subscriber_configuration, subscriber_options
+from broker.commands.access_changes import AccessChanges, ReadAgain
+from broker.commands.signals import call_on_hangup, stop_on_signal
+from broker.commands.subscriber_options import (
+    reread_configuration,
+    subscriber_configuration,
+    subscriber_options,
+)
 from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
 from broker.config import Config
@@ -26,11 +31,13 @@ def command(**flags: Any) -> None:
 
     It follows the brokers of [dashboard.upstream], else the daemon of the same file, else the one
     on this machine. SIGTERM or SIGINT ends it in order within five seconds, a second one at once.
+    SIGHUP makes it read the tokens and keys of [access] again (not on a terminal).
     """
-    run(subscriber_configuration("dashboard", flags))
+    changes = ReadAgain(lambda: reread_configuration("dashboard", flags).access)
+    run(subscriber_configuration("dashboard", flags), changes)
 
 
-def run(config: Config) -> None:
+def run(config: Config, changes: AccessChanges) -> None:
     """Until told to stop. Raises `ClientError` for what keeps it from starting."""
     from broker.access.access import Access
     from subscribers import Subscription
@@ -59,6 +66,8 @@ def run(config: Config) -> None:
     tune_for_threads()
     _allow_many_files()
     stopping = stop_on_signal()
+    changes.follow(gateway.reload)
+    call_on_hangup(changes.hangup)
     try:
         gateway.start()
         stopping.wait()

@@ -7,11 +7,10 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from broker.access.token import hash_token, new_token
+from broker.access.token import OWN_NAME, hash_token, new_token
 from broker.config import AccessConfig, Config, TokenConfig
 
 VARIABLE: Final = "RAYTAP_OWN_TOKEN"
-NAME: Final = "raytap-serve"
 
 
 def with_own_token(config: Config, environ: MutableMapping[str, str]) -> Config:
@@ -32,6 +31,16 @@ def with_own_token(config: Config, environ: MutableMapping[str, str]) -> Config:
         return config
     token = new_token()
     environ[VARIABLE] = token
-    access = config.access
-    tokens = {**access.token, NAME: TokenConfig(hash=hash_token(token))}
-    return replace(changed, access=AccessConfig(token=tokens, jwt=access.jwt))
+    own = TokenConfig(hash=hash_token(token))
+    return replace(changed, access=_with(config.access, own))
+
+
+def with_same_token(access: AccessConfig, before: AccessConfig) -> AccessConfig:
+    """Permissions that were read again, with the token that `before` has for those programs. Where
+    they ask for no token any more they are left so."""
+    own = before.token.get(OWN_NAME)
+    return _with(access, own) if own is not None and access.required else access
+
+
+def _with(access: AccessConfig, own: TokenConfig) -> AccessConfig:
+    return replace(access, token={**access.token, OWN_NAME: own})

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from importlib.metadata import version
 
 import click
+import msgspec
+from msgspec.structs import replace
 
+from broker.commands.access_changes import ReadAgain
 from broker.commands.options import config_options, configuration
-from broker.commands.own_token import with_own_token
-from broker.commands.signals import stop_on_signal
+from broker.commands.own_token import with_own_token, with_same_token
+from broker.commands.signals import call_on_hangup, stop_on_signal
 from broker.commands.tuning import tune_for_threads
-from broker.config import Config
+from broker.config import AccessConfig, Config
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
 from broker.settings import read_token
@@ -28,8 +30,9 @@ def command(**flags: object) -> None:
     raytap.example.toml. Without any: Ray at http://127.0.0.1:8265, ZeroMQ on
     tcp://127.0.0.1:5556, HTTP on 127.0.0.1:8270.
 
-    SIGTERM or SIGINT ends it in order within five seconds, a second one at once. SIGHUP makes the
-    alerts beside it read their rules again (not on a terminal).
+    SIGTERM or SIGINT ends it in order within five seconds, a second one at once. SIGHUP makes it
+    and what it started read the tokens and keys of [access] again, and the alerts their rules (not
+    on a terminal).
     """
     config, notes = configuration(flags)
     setup(config.log.format, config.log.level)
@@ -40,7 +43,7 @@ def command(**flags: object) -> None:
     }
     config = with_own_token(config, os.environ)
     from broker.commands.alert_rules import checked_rules
-    from broker.commands.supervised import programs
+    from broker.commands.supervised import given, programs
     from broker.daemon import Daemon
     from broker.supervisor import Supervisor
 
@@ -49,9 +52,20 @@ def command(**flags: object) -> None:
     if config.alerts.enabled:
         checked_rules(config.alerts)  # said now, not by a child that is started again and again
     beside = Supervisor(programs(config))
-    if not sys.stderr.isatty():  # else a terminal that is closed ends it, as it ends everything
-        signal.signal(signal.SIGHUP, lambda number, _frame: beside.signal(number))
+    changes = ReadAgain(lambda: with_same_token(configuration(flags).config.access, config.access))
+
+    def hangup() -> None:
+        beside.signal(signal.SIGHUP)
+        changes.hangup()
+
+    call_on_hangup(hangup)
     daemon = Daemon(config, tokens, make_publishers(config), version("raytap"), beside)
+
+    def take(access: AccessConfig) -> None:
+        daemon.access.reload(access)
+        beside.tell(msgspec.json.encode(access), given(replace(config, access=access)))
+
+    changes.follow(take)
     try:
         daemon.start()
         stopping.wait()

@@ -13,6 +13,7 @@ from broker.config import Config
 from broker.config_checks import problems
 from broker.errors import ConfigError
 from broker.events import get_logger, setup
+from broker.settings import Resolved
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,15 +54,27 @@ def subscriber_configuration(
 ) -> Config:
     """The configuration of this process, whose log is set up by it; flags count for `section`.
     Raises `ConfigError`, and `click.UsageError` for flags that exclude each other."""
+    config, notes = _resolved(section, flags)
+    setup(config.log.format, config.log.level)
+    for note in notes:
+        get_logger("config").warning("setting_passed_over", note=note)
+    return config
+
+
+def reread_configuration(
+    section: Literal["dashboard", "alerts"], flags: Mapping[str, Any]
+) -> Config:
+    """The same while the process runs; its log stays as it is. Raises `ConfigError`."""
+    return _resolved(section, flags).config
+
+
+def _resolved(section: Literal["dashboard", "alerts"], flags: Mapping[str, Any]) -> Resolved:
     bind, given = flags["bind"], {name: flags[name] for name in _UPSTREAM}
     if given["zeromq"] and given["redis"]:
         raise click.UsageError("give --redis or --zeromq, not both")
     config, notes = configuration(
         {name: flag for name, flag in flags.items() if name != "bind" and name not in given}
     )
-    setup(config.log.format, config.log.level)
-    for note in notes:
-        get_logger("config").warning("setting_passed_over", note=note)
     own = getattr(config, section)
     upstream = own.upstream
     if given["zeromq"] or given["redis"]:
@@ -74,4 +87,4 @@ def subscriber_configuration(
     config = replace(config, **{section: own})
     for name, message in problems(config):  # of what the flags changed
         raise ConfigError(f"{'--bind' if bind and name == f'{section}.bind' else name}: {message}")
-    return config
+    return Resolved(config, notes)

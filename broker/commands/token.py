@@ -69,7 +69,7 @@ def new(
     if sys.stdout.isatty():
         click.echo("Its section of the configuration:", err=True)
     click.echo(section, nl=False)
-    click.echo("Start the servers again to take it.", err=True)
+    click.echo("SIGHUP makes the servers take it; the first one needs a start.", err=True)
 
 
 def _section(

@@ -22,6 +22,7 @@ from broker.web.permission import grant_of
 events: Final = get_logger("http")
 
 MAX_REPLAYS: Final = 8
+_MOST_EPOCHS: Final = 100  # the newest: a header has its bounds
 
 
 class Question(NamedTuple):
@@ -140,6 +141,7 @@ def _headers(replay: Replay, question: Question) -> list[tuple[bytes, bytes]]:
         "Raytap-First": str(replay.first),
         "Raytap-Next": str(replay.next),
         "Raytap-Complete": "true" if replay.complete else "false",
+        "Raytap-Epochs": ",".join(replay.epochs[-_MOST_EPOCHS:]),
     }
     if question.gzip:
         headers["Content-Encoding"] = "gzip"

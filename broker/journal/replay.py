@@ -29,6 +29,7 @@ class Replay:
     next: int
     complete: bool  # the job's log has ended, and this goes to its end
     parts: Iterator[Part]
+    epochs: tuple[str, ...] = ()  # every one that is known, the oldest first
 
     @property
     def frames(self) -> Iterator[Frame]:
@@ -59,18 +60,19 @@ def replay(
     """
     if start < 0 or (limit is not None and limit < 0):
         raise ClientError(400, "a line number and a limit are not negative")
-    span = _span(journal, stream, epoch)
+    spans = journal.spans(stream)
+    span = _span(spans, stream, epoch)
     first = min(start, span.next)
     stop = span.next if limit is None else min(first + limit, span.next)
     whole = stop == span.next
     parts: Iterator[Part] = iter(())
     if start <= span.next and (whole or stop > first):
         parts = _Merge(journal, stream, span.epoch, first, stop, whole, refill).parts()
-    return Replay(span.epoch, first, stop, whole and span.ended and span.complete, parts)
+    known = tuple(span.epoch for span in spans if span.epoch)
+    return Replay(span.epoch, first, stop, whole and span.ended and span.complete, parts, known)
 
 
-def _span(journal: Journal, stream: Stream, epoch: str | None) -> Span:
-    spans = journal.spans(stream)
+def _span(spans: list[Span], stream: Stream, epoch: str | None) -> Span:
     if not spans:
         raise ClientError(404, f"nothing is known of job {stream}")
     if epoch is None:

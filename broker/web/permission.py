@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.access.access import Access
+from broker.access.access import Access, TooManyWrong
 from broker.access.grant import Grant
 from broker.errors import ClientError
 from broker.web.errors import error_response
@@ -64,6 +64,8 @@ class Permission:
             refusal = error_response(error.status, error.message)
             if error.status == 401:
                 refusal.headers["WWW-Authenticate"] = "Bearer"
+            if isinstance(error, TooManyWrong):
+                refusal.headers["Retry-After"] = str(error.retry_after)
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})[_STATE] = grant

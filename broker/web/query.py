@@ -26,7 +26,7 @@ _EPOCH: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 def query_values(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
     """The query's values by name; an unknown, repeated, empty or overlong one is refused."""
-    known = ", ".join(sorted(allowed))
+    known = ", ".join(sorted(allowed)) or "none here"
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=16)
     except ValueError:

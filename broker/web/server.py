@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from broker.addresses import host_port
 from broker.errors import ClientError
 from broker.events import get_logger
+from broker.web.protocol import Protocol
 
 events: Final = get_logger("http")
 
@@ -47,7 +48,7 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -30,6 +30,8 @@ class AlertsView(msgspec.Struct, frozen=True):
     history: list[dict[str, Any]] = []
     mutes: list[dict[str, Any]] = []
     receivers: list[dict[str, Any]] = []
+    degraded: list[str] = []
+    total: dict[str, int] = {}  # how many there are; told to who may read everything
 
 
 class AlertsLink:
@@ -73,6 +75,8 @@ class AlertsLink:
             firing=[alert for alert in view.firing if _may_read(grant, alert)],
             history=[alert for alert in view.history if _may_read(grant, alert)],
             mutes=[],
+            degraded=[],
+            total={},
         )
 
     def firing(self) -> dict[Stream, int]:

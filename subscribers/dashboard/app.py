@@ -29,7 +29,10 @@ PUBLIC: Final = (
     *("/", "/jobs/*", "/static/*", "/favicon.ico"),
     *("/livez", "/readyz", "/metrics", "/v1/openapi.json"),
 )
-_EXPOSED: Final = ("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete", "Retry-After")
+_EXPOSED: Final = (
+    *("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete", "Raytap-Epochs"),
+    "Retry-After",
+)
 _SAID: Final = {404: "there is nothing here", 405: "this method is not answered here"}
 
 Endpoint = Callable[..., Any]

@@ -66,6 +66,12 @@ class BrokerLists:
         return all(event.is_set() for event in self._asked.values())
 
     @property
+    def heard(self) -> bool:
+        """Whether each broker has answered once."""
+        with self._lock:
+            return len(self._lists) == len(self._clients)
+
+    @property
     def name(self) -> str:
         """Who the brokers are."""
         with self._lock:

@@ -26,7 +26,7 @@ _PAUSE_S: Final = (0.05, 2.0)
 
 class CatchUp:
     """`plan` are the places to replay, to the journal's end, before what is live; `positions`
-    knows where each begins. `with_ids`: whether a frame's own position is its event's id."""
+    knows where each begins. `pack` makes events of frames that `positions` has taken."""
 
     def __init__(
         self,
@@ -35,15 +35,14 @@ class CatchUp:
         positions: Positions,
         plan: Sequence[Place],
         count_skipped: Callable[[int], object],
-        *,
-        with_ids: bool,
+        pack: Callable[[Sequence[LiveFrame]], bytes],
     ) -> None:
         self._client = client
         self._journals = journals
         self._positions = positions
         self._plan = deque((place, 0) for place in plan)
         self._count_skipped = count_skipped
-        self._with_ids = with_ids
+        self._pack = pack
         self._answered = False
 
     @property
@@ -68,28 +67,27 @@ class CatchUp:
         """What waits for the client, as far as it can go out now; empty where nothing waits, or
         where a journal has to be asked first (`replaying`)."""
         client = self._client
-        pieces: list[bytes] = []
+        told = b""
         if client.backlog.dropped:
-            pieces = self._passed_over()
+            told = self._passed_over()
             if self._plan:
                 return b""
         lives = client.backlog.take(_CHUNK)
+        out: list[LiveFrame] = []
         for index, live in enumerate(lives):
             fresh = self._positions.take(live.frame, live.place)
             if fresh is live.frame:
-                if self._with_ids:
-                    pieces.append(live.id_line)
-                pieces.append(live.body)
+                out.append(live)
             elif isinstance(fresh, Hole):
                 client.backlog.give_back(lives[index:])
                 self._plan.append((fresh.place, fresh.next))
                 break
             elif fresh is not None:
-                pieces.append(self._encoded(fresh, Recogniser()))
+                out.append(_live(fresh, Recogniser()))
         if client.catching_up and not self._plan and not client.backlog:
             client.catching_up = False
             self._positions.settled()
-        return b"".join(pieces)
+        return told + (self._pack(out) if out else b"")
 
     async def _replay(self, place: Place, upto: int) -> AsyncGenerator[bytes, None]:
         """The place, up to the journal's end and to line `upto` at least."""
@@ -102,6 +100,7 @@ class CatchUp:
                 page = await self._page(place, at)
             except ClientError as error:
                 if error.status == 404 and not upto:
+                    yield self._pack([_live(_unknown(place, at, error.message), recogniser)])
                     return
                 if error.status != 404 and not self._answered:
                     raise
@@ -110,7 +109,8 @@ class CatchUp:
                 self._answered = True
                 if page.next > at:
                     since, pause = loop.time(), _PAUSE_S[0]
-                yield b"".join([self._replayed(frame, recogniser) for frame in page.frames])
+                out = [live for frame in page.frames for live in self._replayed(frame, recogniser)]
+                yield self._pack(out) if out else b""
                 if not page.ended and page.next > at:
                     continue
                 away, problem = False, "no journal has these lines"
@@ -120,7 +120,7 @@ class CatchUp:
             if loop.time() - since > (_AWAY_S if away else _PATIENCE_S):
                 if away:
                     raise ClientError(503, problem)
-                yield self._missing(Hole(place, at, upto), problem)
+                yield self._pack([self._missing(Hole(place, at, upto), problem)])
                 return
             yield PING
             await asyncio.sleep(pause)
@@ -131,26 +131,22 @@ class CatchUp:
         first = at - 1 if at and self._positions.is_open(place) else at
         return await self._journals.page(place.stream, first, place.epoch)
 
-    def _replayed(self, frame: Frame, recogniser: Recogniser) -> bytes:
+    def _replayed(self, frame: Frame, recogniser: Recogniser) -> list[LiveFrame]:
         place = Place.of(frame)
         fresh = self._positions.take(frame, place, replayed=True)
         if isinstance(fresh, Hole):
             told = self._missing(fresh, "the journal passed over these lines")
-            return told + self._replayed(frame, recogniser)
-        return b"" if fresh is None else self._encoded(fresh, recogniser)
+            return [told, *self._replayed(frame, recogniser)]
+        return [] if fresh is None else [_live(fresh, recogniser)]
 
-    def _missing(self, hole: Hole, problem: str) -> bytes:
+    def _missing(self, hole: Hole, problem: str) -> LiveFrame:
         self._positions.pass_over(hole.place, hole.next)
         stream, epoch = hole.place
         span = hole.first, hole.next
         gap = Frame("gap", *stream, *span, epoch=epoch, reason="unreachable", message=problem)
-        return self._encoded(gap, Recogniser())
+        return _live(gap, Recogniser())
 
-    def _encoded(self, frame: Frame, recogniser: Recogniser) -> bytes:
-        live = LiveFrame.of(frame, page_frame(frame, recogniser))
-        return live.id_line + live.body if self._with_ids else live.body
-
-    def _passed_over(self) -> list[bytes]:
+    def _passed_over(self) -> bytes:
         """What the backlog had to let go: it comes out of the journal while the client catches
         up, else the client is told."""
         client, positions = self._client, self._positions
@@ -170,4 +166,14 @@ class CatchUp:
             positions.pass_over(place, following)
             client.skipped_lines += following - begin
             self._count_skipped(following - begin)
-        return told
+        return b"".join(told)
+
+
+def _live(frame: Frame, recogniser: Recogniser) -> LiveFrame:
+    return LiveFrame.of(frame, page_frame(frame, recogniser))
+
+
+def _unknown(place: Place, at: int, problem: str) -> Frame:
+    """In place of a file that no journal knows: there is no number for what it had."""
+    said = f"what came after line {at} of this file is lost, how many lines is not known: {problem}"
+    return Frame("error", *place.stream, at, at, epoch=place.epoch, code=404, message=said)

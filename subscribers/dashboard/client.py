@@ -69,7 +69,7 @@ class Client:
 
 class FrameClient(Client):
     """Gets frames: of one job, or of all jobs of a cluster that its grant opens.
-    `count_disconnect` is called where it is let go for being slow."""
+    `let_go` is called where it is, for being slow."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FrameClient(Client):
         session: str,
         limit: int,
         on_slow: OnSlow,
-        count_disconnect: Callable[[], object],
+        let_go: Callable[[Client], object],
     ) -> None:
         super().__init__(str(topic), grant, address, session)
         self.topic = topic
@@ -90,7 +90,7 @@ class FrameClient(Client):
         self.half_full = limit // 2
         self.was_slow = -_SLOW_FOR_S
         self._on_slow = on_slow
-        self._count_disconnect = count_disconnect
+        self._let_go = let_go
         self._allowed: dict[Stream, bool] = {}
 
     @property
@@ -136,6 +136,6 @@ class FrameClient(Client):
             )
         self.was_slow = now
         if self._on_slow == "disconnect":
-            self._count_disconnect()
+            self._let_go(self)
             self.backlog.clear()
             self.close()

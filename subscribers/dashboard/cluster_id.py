@@ -14,12 +14,14 @@ from hashlib import blake2b
 from typing import Final
 
 from broker.errors import ClientError
+from broker.topic import Stream
 from subscribers.dashboard.positions import Place
 
 MOST_PLACES: Final = 400  # about 6 KiB; many proxies take headers of 8
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">BBQ")
 _KEY: Final = 8  # bytes
+_JOB: Final = 5  # of them
 _WRONG: Final = "Last-Event-ID is not one that this stream sent"
 
 
@@ -29,6 +31,7 @@ class ClusterPosition:
 
     def __init__(self, lines: dict[bytes, int], ts: int, *, full: bool) -> None:
         self._lines = lines
+        self._jobs = {key[:_JOB] for key in lines}
         self.ts = ts
         self.full = full
 
@@ -36,6 +39,14 @@ class ClusterPosition:
         """The line that comes next in a place, and whether the one before it had no end."""
         packed = self._lines.get(_key(place))
         return None if packed is None else (packed >> 1, bool(packed & 1))
+
+    def knows(self, stream: Stream) -> bool:
+        """Whether it holds some epoch of a log."""
+        return _job(stream.job) in self._jobs
+
+    def others(self, streams: Iterable[Stream]) -> int:
+        """How many logs it holds besides these."""
+        return len(self._jobs.difference(_job(stream.job) for stream in streams))
 
 
 def cluster_id(places: Iterable[tuple[Place, int, bool]], ts: int, *, full: bool) -> str:
@@ -75,8 +86,11 @@ def parse_cluster_id(text: str) -> ClusterPosition:
 
 @lru_cache(4096)
 def _key(place: Place) -> bytes:
-    job = blake2b(place.stream.job.encode(), digest_size=5).digest()
-    return job + blake2b(place.epoch.encode(), digest_size=3).digest()
+    return _job(place.stream.job) + blake2b(place.epoch.encode(), digest_size=_KEY - _JOB).digest()
+
+
+def _job(job: str) -> bytes:
+    return blake2b(job.encode(), digest_size=_JOB).digest()
 
 
 def _varint(number: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -11,6 +12,8 @@ from broker.topic import Stream
 from subscribers.dashboard.page_frame import PageFrame
 
 PING: Final = b": ping\n\n"
+_FRAME: Final = b"event: frame\ndata: "
+_END: Final = b"\n\n"
 OPEN: Final = "p"  # behind a position: its last line had no end yet
 
 _encode: Final = msgspec.json.Encoder().encode  # JSON has no bare line end, so one `data:` is it
@@ -27,8 +30,15 @@ def id_line(event_id: str) -> bytes:
 
 
 def frame_event(frame: PageFrame) -> bytes:
-    """A frame, without its id: a job's stream and a cluster's have different ones."""
-    return event("frame", _encode(frame))
+    """A frame on its job's stream, without its id."""
+    return _FRAME + _encode(frame) + _END
+
+
+def frames_event(frame_events: Iterable[bytes], event_id: str) -> bytes:
+    """What `frame_event` made, as one event of a cluster's stream: a client has all of it and its
+    id, or nothing."""
+    bodies = [one[len(_FRAME) : -len(_END)] for one in frame_events]
+    return event("frames", b"[%s]" % b",".join(bodies), event_id)
 
 
 def position_id(epoch: str, line: int, *, is_open: bool = False) -> str:
@@ -56,6 +66,12 @@ def skipped_event(stream: Stream, epoch: str, first: int, following: int) -> byt
             }
         ),
     )
+
+
+def again_event(stream: Stream, epoch: str) -> bytes:
+    """All lines of this epoch come now, though the client may have had some of them."""
+    place = {"cluster": stream.cluster, "job": stream.job, "epoch": epoch}
+    return event("again", _encode({**place, "first": 0}))
 
 
 def state_event(connected: bool, problem: str, event_id: str = "") -> bytes:

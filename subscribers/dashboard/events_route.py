@@ -75,7 +75,7 @@ class EventsRoute:
             await asyncio.sleep(_EVERY_S)
             made: dict[Grant, Bodies] = {}
             for client in [one for one in self._hub.clients if isinstance(one, EventsClient)]:
-                key = msgspec.structs.replace(client.grant, name="", expires=None)
+                key = msgspec.structs.replace(client.grant, name="", expires=None, origin="")
                 if key not in made:
                     try:
                         made[key] = await asyncio.to_thread(self._bodies, key)

@@ -84,6 +84,11 @@ class Feed:
             known = self._known.get(stream)
             return {} if known is None else dict(known.positions)
 
+    def streams(self) -> list[Stream]:
+        """The logs that it knows, those that were silent for longest first. Any thread."""
+        with self._lock:
+            return list(self._known)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:

@@ -9,14 +9,16 @@ from typing import Final
 
 from broker.access.access import Access
 from broker.access.sessions import Sessions
-from broker.config import DashboardConfig
+from broker.config import AccessConfig, DashboardConfig
 from broker.events import get_logger
 from broker.web.server import HttpServer
 from subscribers.dashboard.alerts_link import AlertsLink
 from subscribers.dashboard.api import Api
 from subscribers.dashboard.app import create_app
 from subscribers.dashboard.broker_lists import BrokerLists
+from subscribers.dashboard.client import Client
 from subscribers.dashboard.client_rows import ClientsRoute
+from subscribers.dashboard.cluster_origins import ClusterOrigins
 from subscribers.dashboard.events_route import EventsRoute
 from subscribers.dashboard.feed import Feed, Frames
 from subscribers.dashboard.gateway_collector import GatewayCollector
@@ -28,13 +30,15 @@ from subscribers.dashboard.line_routes import LineRoutes
 from subscribers.dashboard.log_proxy import LogProxy
 from subscribers.dashboard.metrics import Metrics
 from subscribers.dashboard.origins import Origins
+from subscribers.dashboard.pouring import Streaming
 from subscribers.dashboard.redis_stats import RedisStats
 from subscribers.dashboard.routes import Handlers, served
 from subscribers.dashboard.session_routes import SessionRoutes
+from subscribers.dashboard.slow_disconnects import SlowDisconnects
 from subscribers.dashboard.static_files import StaticFiles
 from subscribers.dashboard.statistics import Statistics
 from subscribers.dashboard.stats_route import StatsRoute
-from subscribers.dashboard.stream_routes import ClusterStreamRoute, JobStreamRoute, Streaming
+from subscribers.dashboard.stream_routes import ClusterStreamRoute, JobStreamRoute
 
 events: Final = get_logger("dashboard")
 
@@ -61,8 +65,11 @@ class Gateway:
         version: str = "",
         stall_s: float = 60.0,
     ) -> None:
-        statistics, sessions = Statistics(), Sessions()
-        self._hub = Hub(settings.max_clients, lambda value: sessions.grant(value) is not None)
+        statistics, sessions = Statistics(), Sessions(access.holds)
+        self._access = access
+        self._metrics = Metrics(version, statistics)
+        cut = SlowDisconnects(self._metrics.slow_disconnects.inc)
+        self._hub = Hub(settings.max_clients, lambda one: _may_stay(one, access, sessions), cut)
         self._feed = Feed(subscribe, self._hub, statistics)
         self._lists = BrokerLists(
             brokers, token, lambda views: statistics.told(views, time.monotonic())
@@ -71,13 +78,12 @@ class Gateway:
         self._journals = Journals(brokers, token)
         self._stats = RedisStats(stats_redis, statistics) if stats_redis else None
         self._health = Health(self._hub, self._feed, self._lists, self._alerts, self._stats)
-        self._metrics = Metrics(version, statistics)
         handlers = self._handlers(settings, access, sessions, statistics, LogProxy(brokers, token))
         self._events = handlers.events
         self._metrics.connected.set_function(lambda: self._hub.connected)
         self._metrics.watch_clients(lambda: self._hub.clients)
         self._metrics.registry.register(
-            GatewayCollector(self._hub, self._journals, handlers.log, handlers.session)
+            GatewayCollector(self._hub, self._journals, handlers.log, handlers.session, cut)
         )
         requests = self._metrics.http_requests
         self.routes = served(handlers)
@@ -101,6 +107,12 @@ class Gateway:
         if self._stats is not None:
             self._stats.start()
         events.info("dashboard_started", address=self.address)
+
+    def reload(self, config: AccessConfig) -> None:
+        """From now on these permissions: what came of a token that is not in them ends at once.
+        Any thread. Raises `ConfigError`, and nothing has changed."""
+        self._access.reload(config)
+        self._hub.check()
 
     def stop(self) -> None:
         """End every stream in order, then everything else, within five seconds. Idempotent."""
@@ -127,10 +139,10 @@ class Gateway:
         streaming = Streaming(
             self._hub,
             Origins(self._feed, self._lists, self._journals),
+            ClusterOrigins(self._feed, self._lists, self._journals),
             self._journals,
             settings,
             self._metrics.skipped_lines.inc,
-            self._metrics.slow_disconnects.inc,
         )
         return Handlers(
             Api(rows, self._alerts, self._health, self._metrics),
@@ -148,3 +160,9 @@ class Gateway:
     def _on_loop(self) -> None:
         self._hub.start(asyncio.get_running_loop())
         self._events.start()
+
+
+def _may_stay(client: Client, access: Access, sessions: Sessions) -> bool:
+    if access.required and client.session:
+        return sessions.grant(client.session) is not None
+    return access.holds(client.grant)

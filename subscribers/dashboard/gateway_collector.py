@@ -11,6 +11,7 @@ from subscribers.dashboard.hub import Hub
 from subscribers.dashboard.journals import Journals
 from subscribers.dashboard.log_proxy import LogProxy
 from subscribers.dashboard.session_routes import SessionRoutes
+from subscribers.dashboard.slow_disconnects import SlowDisconnects
 
 _MOST_NAMES = 50
 
@@ -19,11 +20,19 @@ class GatewayCollector(Collector):
     """Register it. It reads on each scrape, on the scrape's thread. Slow clients are told by the
     names of their tokens; beyond `_MOST_NAMES` of them, the rest together as `other`."""
 
-    def __init__(self, hub: Hub, journals: Journals, log: LogProxy, session: SessionRoutes) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        journals: Journals,
+        log: LogProxy,
+        session: SessionRoutes,
+        cut: SlowDisconnects,
+    ) -> None:
         self._hub = hub
         self._journals = journals
         self._log = log
         self._session = session
+        self._cut = cut
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: what there is hangs on who is connected."""
@@ -55,3 +64,11 @@ class GatewayCollector(Collector):
         for name, count in by_name.items():
             slow.add_metric([name], count)
         yield slow
+        cut = CounterMetricFamily(
+            "raytap_gateway_slow_disconnects_by_name",
+            "Clients that were let go for being slow, by their token's name.",
+            labels=["name"],
+        )
+        for name, count in self._cut.by_name.copy().items():
+            cut.add_metric([name], count)
+        yield cut

@@ -13,6 +13,7 @@ from broker.errors import ClientError
 from broker.topic import Stream
 from subscribers.dashboard.client import Client, FrameClient
 from subscribers.dashboard.live_frame import Batch, LiveFrame
+from subscribers.dashboard.slow_disconnects import SlowDisconnects
 
 _MAX_BYTES: Final = 8 << 20  # of the feed's frames that the loop did not get to yet
 PING_S: Final = 15.0
@@ -20,18 +21,22 @@ _TICK_S: Final = 1.0
 
 
 class Hub:
-    """All but `wants`, `deliver` and `changed` runs on the event loop's thread.
+    """All but `wants`, `deliver`, `changed`, `check` and `stop` runs on the event loop's thread.
+    `may_stay`: whether a client's token and session are still good; asked once a second.
 
     `deliver` waits where the loop is far behind: the feed's subscription then drops live frames
     and gets them from the journal.
     """
 
-    def __init__(self, max_clients: int, session_open: Callable[[str], bool]) -> None:
+    def __init__(
+        self, max_clients: int, may_stay: Callable[[Client], bool], cut: SlowDisconnects
+    ) -> None:
         self.clients: set[Client] = set()
         self.connected, self.problem = False, ""
         self.sent_bytes = 0
         self._max_clients = max_clients
-        self._session_open = session_open
+        self._may_stay = may_stay
+        self._cut = cut
         self._topics: dict[Stream | str, set[FrameClient]] = {}  # a job, or a cluster
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -62,6 +67,12 @@ class Hub:
         with self._changed:
             if not self._stopped and self._loop is not None:
                 self._loop.call_soon_threadsafe(self._set_state, connected, problem)
+
+    def check(self) -> None:
+        """End the streams of those who may not stay, now; any thread."""
+        with self._changed:
+            if not self._stopped and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._check)
 
     # The loop's thread ---------------------------------------------------------------------------
 
@@ -105,6 +116,15 @@ class Hub:
             if client.session == session:
                 client.close()
 
+    def overflowed(self, client: Client) -> None:
+        """Count a client that is let go because its buffer is full."""
+        self._cut.add(client.grant.name, client.address, client.what, "full")
+
+    def stalled(self, client: Client) -> None:
+        """Count a client whose connection was cut because it took nothing for long."""
+        if not client.closed:
+            self._cut.add(client.grant.name, client.address, client.what, "stalled")
+
     def _pump(self) -> None:
         with self._changed:
             frames, self._waiting = self._waiting, []
@@ -136,12 +156,15 @@ class Hub:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now, wall = time.monotonic(), time.time()
+            self._check()
+            now = time.monotonic()
             for client in self.clients:
-                expires = client.grant.expires
-                if (expires is not None and wall >= expires) or (
-                    client.session and not self._session_open(client.session)
-                ):
-                    client.close()
-                elif now - client.written >= PING_S:
+                if now - client.written >= PING_S:
                     client.wake()  # with nothing to send it sends a ping
+
+    def _check(self) -> None:
+        wall = time.time()
+        for client in self.clients:
+            expires = client.grant.expires
+            if (expires is not None and wall >= expires) or not self._may_stay(client):
+                client.close()

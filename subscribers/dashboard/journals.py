@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from broker.errors import ClientError
@@ -21,6 +21,7 @@ THREADS: Final = 4  # of the 8 replays that a broker sends at a time
 MAX_WAITING: Final = 2_000
 _PAGE_LINES: Final = 5_000
 _PAGE_BYTES: Final = 512 << 10
+_END: Final = 10**17  # beyond every log: the answer stands at its end
 _BUSY_S: Final = 5.0  # how long a broker that is busy with other replays is asked again
 _PAUSE_S: Final = 0.1
 
@@ -63,6 +64,16 @@ class PageClient(JournalClient):
         complete = head.get("Raytap-Complete") == "true"
         return Page(epoch, first, following, frames, ended, complete)
 
+    def epochs(self, stream: Stream) -> list[str]:
+        """Every epoch of a log that this journal knows, the oldest first."""
+        path = f"/v1/jobs/{stream.cluster}/{stream.job}/log"
+        response = self._get(path, {"from": str(_END), "limit": "1"}, "application/msgpack")
+        for _ in self._chunks(response):
+            pass
+        newest = response.headers.get("Raytap-Epoch", "")  # an older broker tells no others
+        told = response.headers.get("Raytap-Epochs", newest)
+        return [epoch for epoch in told.split(",") if epoch]
+
 
 class Journals:
     """Asks the brokers in turn. Its methods but `stop` belong to the event loop's thread."""
@@ -87,19 +98,17 @@ class Journals:
         Raises `ClientError`: 404 no journal knows the stream or the epoch, 408 or 503 no journal
         could be asked, or too many are asking.
         """
-        deadline = asyncio.get_running_loop().time() + _BUSY_S
-        while True:
-            try:
-                return await self.run(lambda clients: _page(clients, stream, first, epoch, limit))
-            except ClientError as error:
-                if error.status in (401, 403):  # that is about the gateway's own token
-                    raise ClientError(503, error.message) from None
-                if error.status == 404:
-                    raise ClientError(404, error.message.rpartition("HTTP 404: ")[2]) from None
-                now = asyncio.get_running_loop().time()
-                if error.status != 503 or now > deadline or not _is_busy(error):
-                    raise
-            await asyncio.sleep(_PAUSE_S)
+        return await self._patiently(lambda clients: _page(clients, stream, first, epoch, limit))
+
+    async def epochs(self, stream: Stream) -> list[str]:
+        """Every epoch of a log that some journal knows, the oldest first; none where they do not
+        know the log. Raises `ClientError` as `page`, but for 404."""
+        try:
+            return await self._patiently(lambda clients: _epochs(clients, stream))
+        except ClientError as error:
+            if error.status != 404:
+                raise
+            return []
 
     async def run(self, ask: Callable[[list[PageClient]], T]) -> T:
         """Call `ask` on one of the few threads. Raises `ClientError` 503 where too many wait."""
@@ -111,6 +120,21 @@ class Journals:
         """Cut the answers that are being read. Idempotent."""
         for client in list(self._all):
             client.abort()
+
+    async def _patiently(self, ask: Callable[[list[PageClient]], T]) -> T:
+        deadline = asyncio.get_running_loop().time() + _BUSY_S
+        while True:
+            try:
+                return await self.run(ask)
+            except ClientError as error:
+                if error.status in (401, 403):  # that is about the gateway's own token
+                    raise ClientError(503, error.message) from None
+                if error.status == 404:
+                    raise ClientError(404, error.message.rpartition("HTTP 404: ")[2]) from None
+                now = asyncio.get_running_loop().time()
+                if error.status != 503 or now > deadline or not _is_busy(error):
+                    raise
+            await asyncio.sleep(_PAUSE_S)
 
     def _clients(self) -> list[PageClient]:
         clients: list[PageClient] | None = getattr(self._local, "clients", None)
@@ -136,6 +160,34 @@ def _page(clients: list[PageClient], stream: Stream, first: int, epoch: str, lim
             page = page._replace(frames=frames)
         return page
     raise problem or ClientError(503, "no broker's journal is known")
+
+
+def _epochs(clients: list[PageClient], stream: Stream) -> list[str]:
+    known: list[list[str]] = []
+    problem: ClientError | None = None
+    for client in clients:
+        try:
+            known.append(client.epochs(stream))
+        except ClientError as error:
+            if problem is None or problem.status == 404:  # one that is away may know it
+                problem = error
+    if problem is not None and not known:
+        raise problem
+    return merged(*known)
+
+
+def merged(*lists: Iterable[str]) -> list[str]:
+    """Each name once, in an order that keeps that of each list, the first before the others."""
+    found: list[str] = []
+    for names in map(list, lists):
+        at = next((found.index(name) for name in names if name in found), len(found))
+        for name in names:
+            if name in found:
+                at = found.index(name)
+            else:
+                found.insert(at, name)
+            at += 1
+    return found
 
 
 def _bridged(gap: Frame, others: Sequence[PageClient]) -> Iterator[Frame]:

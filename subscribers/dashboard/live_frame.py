@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from broker.frame import Frame
@@ -14,7 +15,7 @@ _OVERHEAD: Final = 200  # what it takes in a buffer beyond its text
 
 
 class LiveFrame(NamedTuple):
-    """`body` is the event without its id; `id_line` goes before it on the job's own stream."""
+    """`body` is the event on its job's stream, without the `id_line` that goes before it."""
 
     place: Place
     frame: Frame
@@ -35,6 +36,11 @@ class LiveFrame(NamedTuple):
     def size(self) -> int:
         """Bytes, about."""
         return len(self.body) + _OVERHEAD
+
+
+def single_events(lives: Sequence[LiveFrame]) -> bytes:
+    """As they go out on their job's stream: an event each, which can be gone on from."""
+    return b"".join([part for live in lives for part in (live.id_line, live.body)])
 
 
 class Batch:

@@ -27,7 +27,7 @@ _CONNECT_S: Final = 3.0
 _READ_S: Final = 30.0
 _PASSED: Final = (
     *("Content-Type", "Content-Encoding", "Vary"),
-    *("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete"),
+    *("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete", "Raytap-Epochs"),
 )
 
 

@@ -23,7 +23,9 @@ _LINE: Final[_Json] = {"type": "integer", "minimum": 0, "maximum": 10**17}
 _SIGNED: Final[_Json] = {"type": "integer", "minimum": -(10**17), "maximum": 10**17}
 _COUNT: Final[_Json] = {"type": "integer", "minimum": 1, "maximum": 10**17}
 _TEXT: Final[_Json] = {"type": "string"}
-_RAYTAP: Final = ("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete")
+_RAYTAP: Final = (
+    *("Raytap-Epoch", "Raytap-First", "Raytap-Next", "Raytap-Complete", "Raytap-Epochs"),
+)
 
 _ERRORS: Final = {
     "400": "the request is wrong, and what would be right",
@@ -32,7 +34,7 @@ _ERRORS: Final = {
     "404": "nobody knows it",
     "406": "the log is not sent as that type",
     "408": "the brokers did not answer in time",
-    "429": "too many wrong tokens came from this address",
+    "429": "too many wrong tokens came from this address; Retry-After says when",
     "503": "not now; Retry-After says when",
 }
 _ALWAYS: Final = ("400", "401", "429")
@@ -41,6 +43,10 @@ _OF_A_JOB: Final = (*_ALWAYS, "403", "404", "408", "503")
 _STREAM: Final = (
     "Server-sent events: `frame` (a PageFrame), `skipped` (lines this client was too slow for), "
     "`state` (the link to the brokers), and comments while it is silent."
+)
+_CLUSTER_STREAM: Final = (
+    "All jobs of a cluster that may be read: server-sent events `frames` (a list of PageFrame), "
+    "`again` (lines that may be repeated), `skipped`, `state`, and comments while it is silent."
 )
 
 
@@ -152,7 +158,7 @@ def _paths() -> _Json:
         "/v1/clusters/{cluster}/stream": {
             "parameters": [cluster],
             **_get(
-                f"All jobs of a cluster that may be read. {_STREAM}",
+                _CLUSTER_STREAM,
                 _body("text/event-stream", _TEXT),
                 *_ALWAYS,
                 "403",
@@ -193,8 +199,8 @@ def _operation(
         status: {"description": _ERRORS[status], **_content("application/json", _ref("Error"))}
         for status in sorted(errors)
     }
-    if "503" in refused:
-        refused["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    for status in refused.keys() & {"429", "503"}:
+        refused[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     told = {"parameters": parameters} if parameters else {}
     return {"summary": summary, **told, "responses": {**ok, **refused}}
 

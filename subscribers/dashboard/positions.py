@@ -6,7 +6,7 @@ goes through `take`, which lets pass what is new and names what lacks before it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -39,9 +39,11 @@ class Hole(NamedTuple):
 
 class Positions:
     """The line that comes next in each place, as far as that is known: in a place that is not,
-    the first frame says where the client begins."""
+    the first frame says where the client begins. `before` may know it of a place that turns up
+    later: the line, and whether the one before it is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Callable[[Place], tuple[int, bool] | None] = lambda _: None) -> None:
+        self._before = before
         self._next: dict[Place, int] = {}
         self._open: dict[Place, int] = {}  # characters of the last line, while it has no end
         self._began: dict[Place, int] = {}  # while what is before it was had earlier, or replayed
@@ -56,7 +58,11 @@ class Positions:
 
     def next(self, place: Place) -> int | None:
         """The line that comes next; None where nothing came yet."""
-        return self._next.get(place)
+        line = self._next.get(place)
+        if line is None and (had := self._before(place)) is not None:
+            line, is_open = had
+            self.begin(place, line, is_open=is_open)
+        return line
 
     def is_open(self, place: Place) -> bool:
         """Whether the last line had no end."""
@@ -84,6 +90,8 @@ class Positions:
         """The frame, or what is new of it; None where that is nothing; a `Hole` where lines lack
         before it, and then nothing has changed."""
         expected = self._next.get(place)
+        if expected is None:
+            expected = self.next(place)
         if expected is not None and frame.first > expected:
             return Hole(place, expected, frame.first)
         if frame.kind not in ("log", "gap"):

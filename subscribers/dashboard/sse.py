@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from starlette.types import Receive, Scope, Send
 
+from broker.web.protocol import is_stalled
 from subscribers.dashboard.client import Client
 from subscribers.dashboard.hub import Hub
 
@@ -25,6 +26,7 @@ class EventStream:
     def __init__(self, hub: Hub, client: Client, scope: Scope, receive: Receive, send: Send):
         self._hub = hub
         self._client = client
+        self._scope = scope
         self._is_head = scope["method"] == "HEAD"
         self._receive = receive
         self._send = send
@@ -67,4 +69,6 @@ class EventStream:
     async def _disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        if is_stalled(self._scope):
+            self._hub.stalled(self._client)
         self._client.close()

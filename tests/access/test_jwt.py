@@ -18,9 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_public_key,
 )
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from msgspec.structs import replace
 
 from broker.access.access import Access
+from broker.access.attempts import LIMIT
 from broker.config import AccessConfig, JwtConfig
 from broker.errors import ClientError, ConfigError
 from broker.topic import Stream
@@ -204,6 +208,138 @@ def test_a_key_that_does_not_fit_is_refused_at_start(
     assert caught.value.message.startswith("access.jwt.key_file: ")
     assert says in caught.value.message
     assert SECRET not in caught.value.message
+
+
+# Several keys --------------------------------------------------------------------------------
+
+
+def key_set(*keys: dict[str, Any]) -> str:
+    return json.dumps({"keys": keys})
+
+
+def jwk(public: bytes, **more: str) -> dict[str, Any]:
+    """A public key as a provider publishes it."""
+    key = load_pem_public_key(public)
+    if isinstance(key, rsa.RSAPublicKey):
+        return {**RSAAlgorithm.to_jwk(key, as_dict=True), **more}
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return {**ECAlgorithm.to_jwk(key, as_dict=True), **more}
+
+
+def oct_key(secret: str, **more: str) -> dict[str, Any]:
+    value = base64.urlsafe_b64encode(secret.encode()).rstrip(b"=").decode()
+    return {"kty": "oct", "k": value, **more}
+
+
+@pytest.fixture(scope="module")
+def other_pair() -> Pair:
+    return pair(rsa.generate_private_key(65537, 2048))
+
+
+def signed(private: bytes, kid: str = "", algorithm: str = "RS256") -> str:
+    claims = {"sub": "ann", "raytap": OPENED, "exp": time.time() + 60}
+    return jwt.encode(claims, private, algorithm, headers={"kid": kid} if kid else None)
+
+
+def test_while_a_key_is_changed_tokens_of_the_old_and_the_new_are_let_in(
+    tmp_path: Path, rsa_pair: Pair, other_pair: Pair
+) -> None:
+    access = made(tmp_path, "RS256", rsa_pair.public + b"\n" + other_pair.public)
+    for keys in (rsa_pair, other_pair):
+        for kid in ("", "whatever the provider calls it"):
+            assert access.authenticate(signed(keys.private, kid)).name == "ann"
+    stranger = pair(rsa.generate_private_key(65537, 2048))
+    assert refusal(access, signed(stranger.private)) == "this token is not known here"
+
+
+def test_of_a_key_set_the_key_is_taken_that_the_token_names(
+    tmp_path: Path, rsa_pair: Pair, other_pair: Pair
+) -> None:
+    both = key_set(jwk(rsa_pair.public, kid="old"), jwk(other_pair.public, kid="new"))
+    access = made(tmp_path, "RS256", both)
+    assert access.authenticate(signed(rsa_pair.private, "old")).name == "ann"
+    assert access.authenticate(signed(other_pair.private, "new")).name == "ann"
+    assert access.authenticate(signed(other_pair.private)).name == "ann"
+    for kid in ("new", "other"):
+        assert refusal(access, signed(rsa_pair.private, kid)) == "this token is not known here"
+
+
+def test_keys_of_a_set_that_are_for_something_else_are_passed_over(
+    tmp_path: Path, rsa_pair: Pair, ec_pair: Pair, other_pair: Pair
+) -> None:
+    published = key_set(
+        jwk(ec_pair.public, kid="ec"),
+        jwk(other_pair.public, kid="enc", use="enc"),
+        jwk(other_pair.public, kid="512", alg="RS512"),
+        oct_key(SECRET, kid="oct"),
+        jwk(rsa_pair.public, kid="rsa", use="sig", alg="RS256"),
+    )
+    access = made(tmp_path, "RS256", published)
+    assert access.authenticate(signed(rsa_pair.private, "rsa")).name == "ann"
+    assert refusal(access, signed(other_pair.private, "enc"))
+    assert refusal(access, signed(ec_pair.private, "ec", "ES256"))
+    forged = jwt.encode({"exp": time.time() + 60}, SECRET, "HS256", headers={"kid": "oct"})
+    assert refusal(access, forged)
+
+
+def test_a_set_may_hold_secrets(tmp_path: Path) -> None:
+    other = SECRET[::-1]
+    access = made(tmp_path, "HS256", key_set(oct_key(SECRET), oct_key(other)))
+    for secret in (SECRET, other):
+        assert access.authenticate(token(secret)).name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "holds", "says"),
+    [
+        ("RS256", "nothing", "is a key set without a key for RS256"),
+        ("HS256", "public", "is a key set without a key for HS256"),
+        ("RS256", "private", "holds a private key"),
+        ("HS256", "weak", "holds 5 bytes"),
+        ("RS256", "broken", "holds a key that cannot be read"),
+        ("RS256", "many", "holds 17 keys; 16 are the most"),
+        ("RS256", "cut", "holds no public key"),
+    ],
+)
+def test_a_set_that_does_not_fit_is_refused_at_start(
+    tmp_path: Path, rsa_pair: Pair, algorithm: str, holds: str, says: str
+) -> None:
+    public = jwk(rsa_pair.public)
+    files = {
+        "nothing": key_set(),
+        "public": key_set(public),
+        "private": key_set({**public, "d": "AQAB"}),
+        "weak": key_set(oct_key("short")),
+        "broken": key_set({"kty": "RSA", "n": "AQAB"}),
+        "many": key_set(*[public] * 17),
+        "cut": (rsa_pair.public + rsa_pair.public[:200]).decode(),
+    }
+    with pytest.raises(ConfigError) as caught:
+        made(tmp_path, algorithm, files[holds])
+    assert caught.value.message.startswith("access.jwt.key_file: ")
+    assert says in caught.value.message
+
+
+def test_what_a_key_gave_ends_with_that_key(
+    tmp_path: Path, rsa_pair: Pair, other_pair: Pair
+) -> None:
+    access = made(tmp_path, "RS256", rsa_pair.public + other_pair.public)
+    old, new = (access.authenticate(signed(keys.private)) for keys in (rsa_pair, other_pair))
+    assert access.holds(old)
+    (tmp_path / "key").write_bytes(other_pair.public)
+    config = JwtConfig(algorithm="RS256", key_file=str(tmp_path / "key"))
+    access.reload(AccessConfig(jwt=config))
+    assert (access.holds(old), access.holds(new)) == (False, True)
+    access.reload(AccessConfig(jwt=replace(config, audience="raytap")))
+    assert not access.holds(new)
+
+
+def test_a_token_that_has_expired_is_no_guess(tmp_path: Path) -> None:
+    access = made(tmp_path, "HS256", SECRET)
+    expired = token(expires_in=-60)
+    assert {refusal(access, expired) for _ in range(2 * LIMIT)} == {
+        "this token has expired; get a new one"
+    }
 
 
 def test_a_key_that_is_not_there_is_refused_at_start(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ class Clock:
 
 def test_a_session_opens_what_its_token_did_until_it_is_over() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(clock=clock)
     value = sessions.create(GRANT, 60)
     assert sessions.grant(value) == GRANT
     clock.now += 60
@@ -27,7 +27,7 @@ def test_a_session_opens_what_its_token_did_until_it_is_over() -> None:
 
 def test_a_session_ends_with_its_token() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(clock=clock)
     value = sessions.create(Grant("a", expires=1010.0), 3600)
     clock.now = 1009.0
     assert sessions.grant(value) is not None

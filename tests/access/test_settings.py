@@ -87,6 +87,16 @@ def test_a_tokens_name_is_a_word_and_no_two_share_a_hash() -> None:
     assert list(both) == ["access.token.b.hash"]
 
 
+def test_the_name_of_serves_own_token_is_nobody_elses(tmp_path: Path) -> None:
+    section = TokenConfig(hash=HASH)
+    (refused,) = found(access=AccessConfig(token={"raytap-serve": section})).items()
+    assert refused[0] == "access.token.raytap-serve"
+    assert "take another" in refused[1]
+    (tmp_path / "raytap.toml").write_text(f'[access.token.raytap-serve]\nhash = "{HASH}"\n')
+    with pytest.raises(ConfigError, match=r"access\.token\.raytap-serve"):
+        resolve({}, {}, tmp_path)
+
+
 def test_settings_of_jwt_without_a_key_are_refused_since_they_close_nothing() -> None:
     assert list(found(access=AccessConfig(jwt=JwtConfig(issuer="idp")))) == ["access.jwt.key_file"]
 

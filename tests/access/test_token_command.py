@@ -27,6 +27,11 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str]
     return token, out
 
 
+def test_a_token_is_not_called_as_serves_own_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["token", "new", "raytap-serve"]) == 2
+    assert "take another" in capsys.readouterr().err
+
+
 def test_the_section_lets_the_token_in_when_it_is_appended_to_the_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -53,12 +58,12 @@ def test_where_the_section_goes_to_a_file_nothing_is_announced_that_does_not_fol
     cli.run(["token", "new", "oncall"])
     _, token, advice = capsys.readouterr().err.splitlines()
     assert TOKEN.fullmatch(token)
-    assert advice == "Start the servers again to take it."
+    assert advice == "SIGHUP makes the servers take it; the first one needs a start."
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     cli.run(["token", "new", "oncall"])
     assert capsys.readouterr().err.splitlines()[2:] == [
         "Its section of the configuration:",
-        "Start the servers again to take it.",
+        "SIGHUP makes the servers take it; the first one needs a start.",
     ]
 
 

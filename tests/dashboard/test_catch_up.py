@@ -20,7 +20,7 @@ from broker.topic import Stream
 from subscribers.dashboard.catch_up import CatchUp
 from subscribers.dashboard.client import FrameClient
 from subscribers.dashboard.journals import Page
-from subscribers.dashboard.live_frame import Batch, LiveFrame
+from subscribers.dashboard.live_frame import Batch, LiveFrame, single_events
 from subscribers.dashboard.page_frame import page_frame
 from subscribers.dashboard.positions import Place, Positions
 from subscribers.recognition.recogniser import Recogniser
@@ -54,7 +54,7 @@ class Seam:
 
     def __init__(self, line: int | None, buffer: int = GIB) -> None:
         self.journals = FakeJournals()
-        self.client = FrameClient(STREAM, ANYONE, "", "", buffer, "skip", lambda: None)
+        self.client = FrameClient(STREAM, ANYONE, "", "", buffer, "skip", lambda _: None)
         self.events: list[dict[str, Any]] = []
         self.skipped = 0
         positions, plan = Positions(), []
@@ -67,7 +67,7 @@ class Seam:
             positions,
             plan,
             self._skip,
-            with_ids=True,
+            single_events,
         )
         self._replay: AsyncGenerator[bytes, None] | None = None
 

@@ -11,6 +11,7 @@ import pytest
 from broker.access.access import Access
 from broker.access.grant import Grant
 from broker.access.token import hash_token
+from broker.config import AccessConfig, TokenConfig
 from broker.topic import Stream
 from tests.support.gateway import GatewayUnderTest
 from tests.support.journal_records import log_frame
@@ -126,8 +127,9 @@ def test_signing_out_ends_the_cookie_and_its_streams(gateway: GatewayUnderTest) 
 
 
 def test_a_stream_ends_when_its_token_does(broker: ServedBroker) -> None:
-    grant = Grant("brief", ("*",), ("*",), frozenset({"read"}), time.time() + 1.5)
-    brief = Access({hash_token(TOKEN): grant}, None, time.time)
+    digest = hash_token(TOKEN)
+    grant = Grant("brief", ("*",), ("*",), frozenset({"read"}), time.time() + 1.5, digest)
+    brief = Access({digest: grant}, None, time.time)
     with GatewayUnderTest([broker], brief) as gateway:
         cookie = sign_in(gateway)
         with (
@@ -139,6 +141,38 @@ def test_a_stream_ends_when_its_token_does(broker: ServedBroker) -> None:
             for client in (by_token, by_cookie):
                 with pytest.raises(EOFError):
                     client.next()
+
+
+def test_a_stream_ends_at_once_when_its_token_is_taken_back(broker: ServedBroker) -> None:
+    with GatewayUnderTest([broker], access()) as gateway:
+        cookie = sign_in(gateway)
+        with (
+            gateway.stream(f"/v1/jobs/{MINE}/stream", Authorization=BEARER) as by_token,
+            gateway.stream("/v1/events", Cookie=cookie) as by_cookie,
+        ):
+            for client in (by_token, by_cookie):
+                client.next()
+            assert gateway.gateway is not None
+            other = TokenConfig(hash=hash_token("raytap_other"))
+            gateway.gateway.reload(AccessConfig(token={"tester": other}))
+            for client in (by_token, by_cookie):
+                with pytest.raises(EOFError):
+                    client.until(lambda _: False)
+        assert gateway.get("/v1/session", Cookie=cookie).status == 401
+
+
+def test_a_cookie_of_before_ends_no_stream_of_a_gateway_that_asks_for_none(
+    broker: ServedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.dashboard.hub._TICK_S", 0.01)
+    monkeypatch.setattr("subscribers.dashboard.pouring.PING_S", 0.2)
+    monkeypatch.setattr("subscribers.dashboard.hub.PING_S", 0.2)
+    with (
+        GatewayUnderTest([broker]) as gateway,
+        gateway.stream(f"/v1/jobs/{MINE}/stream", Cookie="raytap_session=old") as client,
+    ):
+        client.next()
+        assert client.next().name == ":"
 
 
 def test_a_page_of_another_origin_changes_nothing(gateway: GatewayUnderTest) -> None:

@@ -88,7 +88,7 @@ def test_lines_and_errors_are_counted_as_they_come_live(
         client.next()
         said = ["ERROR: one", "fine", "CRITICAL: two"]
         broker.publish(replace(log_frame(0, 3, BUSY), lines=said))
-        client.until(lambda event: event.name == "frame")
+        client.until(lambda event: event.name == "frames")
     wait_until(lambda: gateway.get(f"/v1/jobs/{BUSY}").status == 200, message="it is listed")
     row = gateway.json(f"/v1/jobs/{BUSY}")
     assert row["errors_seen"] == 2
@@ -246,7 +246,11 @@ def test_the_jobs_are_told_when_they_change(
         assert first.name == "jobs"
         assert client.next() == Event(
             "alerts",
-            {"configured": False, "firing": [], "history": [], "mutes": [], "receivers": []},
+            {
+                **{key: [] for key in ("firing", "history", "mutes", "receivers", "degraded")},
+                "configured": False,
+                "total": {},
+            },
             "",
         )
         broker.publish(log_frame(0, 1, new))
@@ -265,6 +269,7 @@ def test_the_alerts_are_passed_on_as_far_as_the_token_goes(broker: ServedBroker)
     said = {
         "configured": True, "firing": firing, "history": firing, "receivers": [],
         "mutes": [{"id": "m", "matchers": ['job="job-2"'], "until": 1, "reason": "", "by": ""}],
+        "degraded": ["rules: the file is wrong"], "total": {"firing": 9, "muted": 0, "history": 2},
     }  # fmt: skip
     with (
         LittleHttp(lambda path, headers: Reply(200, said)) as alerts,
@@ -275,6 +280,7 @@ def test_the_alerts_are_passed_on_as_far_as_the_token_goes(broker: ServedBroker)
         body = gateway.json("/v1/alerts", **bearer)
         assert [alert["job"] for alert in body["firing"]] == ["job-1"]
         assert (len(body["history"]), body["mutes"]) == (1, [])
+        assert (body["degraded"], body["total"]) == ([], {})
         assert gateway.json(JOB, **bearer)["alerts"] == 1
 
 

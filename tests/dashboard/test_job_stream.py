@@ -20,6 +20,7 @@ from tests.support.sse import Event, SseClient, frames, reaches, text
 from tests.support.wait import wait_until
 
 NEXT_EPOCH = "bbbbbbbbbbbb"
+THIRD_EPOCH = "dddddddddddd"
 JOBS = 50  # each test has one of its own
 
 
@@ -81,10 +82,9 @@ class Job:
     def point(self, kind: Kind, at: int, epoch: str = EPOCH) -> Frame:
         return point_frame(kind, at, self.stream, epoch=epoch)
 
-    def another_file(self, upto: int) -> list[Frame]:
+    def another_file(self, upto: int, epoch: str = NEXT_EPOCH) -> list[Frame]:
         """The log was replaced, and the new one has so many lines."""
-        logs = self.logs(0, upto, epoch=NEXT_EPOCH)
-        return [self.point("reset", 0, NEXT_EPOCH), *logs]
+        return [self.point("reset", 0, epoch), *self.logs(0, upto, epoch=epoch)]
 
     def is_listed(self, gateway: GatewayUnderTest, line: int) -> None:
         """Waits until the gateway lists it at that line."""
@@ -488,11 +488,33 @@ def test_a_gateway_that_was_away_knows_the_new_file_from_the_broker(
     assert lines(events, NEXT_EPOCH) == list(range(50))
 
 
-def test_an_epoch_that_nobody_has_any_more_goes_on_with_the_newest(
+def test_a_file_that_came_and_went_while_the_gateway_was_away_is_delivered(
+    broker: ServedBroker, gateway: GatewayUnderTest, job: Job
+) -> None:
+    gateway.stop()
+    broker.publish(*job.logs(100, 200))
+    broker.publish(*job.another_file(50))
+    broker.publish(*job.another_file(30, THIRD_EPOCH))
+    gateway.start()
+    job.is_listed(gateway, 30)
+    with gateway.stream(job.path, f"{EPOCH}:150") as client:
+        events = client.until(reaches(30, THIRD_EPOCH))
+    assert lines(events) == list(range(150, 200))
+    assert lines(events, NEXT_EPOCH) == list(range(50))
+    assert lines(events, THIRD_EPOCH) == list(range(30))
+    assert kinds(events, "log") == ["reset", "reset"]
+
+
+def test_a_file_that_no_journal_has_any_more_is_told_before_what_came_after_it(
     gateway: GatewayUnderTest, job: Job
 ) -> None:
     with gateway.stream(job.path, "cccccccccccc:12") as client:
-        assert lines(client.until(reaches(100))) == list(range(100))
+        events = client.until(reaches(100, EPOCH))
+    error = frames(events)[0]
+    assert (error["kind"], error["code"], error["epoch"]) == ("error", 404, "cccccccccccc")
+    assert (error["first"], error["next"]) == (12, 12)
+    assert "how many" in error["message"]
+    assert lines(events) == list(range(100))
 
 
 # Others go away ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from broker.errors import ClientError
 from broker.topic import Stream
 from subscribers.dashboard.hub import Hub
+from subscribers.dashboard.slow_disconnects import SlowDisconnects
 from tests.support.gateway import GatewayUnderTest
 from tests.support.journal_records import EPOCH, log_frame
 from tests.support.served_broker import ServedBroker
@@ -72,7 +73,7 @@ def test_a_slow_client_is_told_exactly_which_lines_it_missed_and_then_goes_on(
         begin = broker.views[STREAM].next
         end = overflow(broker, gateway)
         events = client.until(reaches(end))
-        (row,) = slow(gateway)
+        (row,) = gateway.json("/v1/clients")["clients"]
         metrics = gateway.get("/metrics").data.decode()
     skipped = [event.data for event in events if event.name == "skipped"]
     assert skipped
@@ -146,9 +147,10 @@ def test_with_disconnect_a_slow_client_is_let_go_and_misses_nothing(broker: Serv
         assert had == list(range(begin, broker.views[STREAM].next))
         metrics = gateway.get("/metrics").data.decode()
         assert "raytap_gateway_slow_disconnects_total 1.0" in metrics
+        assert 'raytap_gateway_slow_disconnects_by_name_total{name=""} 1.0' in metrics
 
 
-def test_a_client_that_takes_nothing_for_long_is_cut_off(broker: ServedBroker) -> None:
+def test_a_client_that_takes_nothing_for_long_is_cut_off_and_counted(broker: ServedBroker) -> None:
     with (
         gateway_of(broker, stall_s=0.5) as gateway,
         gateway.stream(PATH, receive_buffer=4096) as client,
@@ -156,15 +158,31 @@ def test_a_client_that_takes_nothing_for_long_is_cut_off(broker: ServedBroker) -
         client.next()
         publish_until(broker, lambda: slow(gateway))
         wait_until(lambda: not gateway.json("/v1/clients")["clients"], 20, "it is cut off")
+        metrics = gateway.get("/metrics").data.decode()
+    assert "raytap_gateway_slow_disconnects_total 1.0" in metrics
+    assert 'raytap_gateway_slow_disconnects_by_name_total{name=""} 1.0' in metrics
 
 
-def test_a_client_that_goes_away_is_forgotten(broker: ServedBroker) -> None:
+def test_a_client_that_goes_away_is_forgotten_and_no_slow_one(broker: ServedBroker) -> None:
     with gateway_of(broker) as gateway:
         with gateway.stream(PATH) as client:
             client.next()
             (row,) = gateway.json("/v1/clients")["clients"]
             assert row["address"].startswith("127.0.0.1:")
         wait_until(lambda: not gateway.json("/v1/clients")["clients"], message="it is forgotten")
+        metrics = gateway.get("/metrics").data.decode()
+    assert "raytap_gateway_slow_disconnects_total 0.0" in metrics
+
+
+def test_beyond_fifty_names_those_who_are_let_go_are_counted_together() -> None:
+    counted: list[None] = []
+    cut = SlowDisconnects(lambda: counted.append(None))
+    for number in range(60):
+        cut.add(f"token-{number}", "127.0.0.1:1", "ray/busy", "full")
+    cut.add("token-0", "127.0.0.1:2", "ray/busy", "stalled")
+    assert len(counted) == 61
+    assert len(cut.by_name) == 51
+    assert (cut.by_name["token-0"], cut.by_name["other"]) == (2, 10)
 
 
 def test_no_more_clients_than_allowed(broker: ServedBroker) -> None:
@@ -184,7 +202,7 @@ def test_no_more_clients_than_allowed(broker: ServedBroker) -> None:
 def test_a_silent_stream_is_kept_alive(
     broker: ServedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.dashboard.stream_routes.PING_S", 0.2)
+    monkeypatch.setattr("subscribers.dashboard.pouring.PING_S", 0.2)
     monkeypatch.setattr("subscribers.dashboard.hub.PING_S", 0.2)
     with gateway_of(broker) as gateway, gateway.stream(PATH) as client:
         assert client.next().name == "state"
@@ -206,7 +224,7 @@ def test_stop_ends_streams_in_order(broker: ServedBroker) -> None:
 
 
 def test_a_stopped_hub_takes_nobody() -> None:
-    hub = Hub(10, lambda _: True)
+    hub = Hub(10, lambda _: True, SlowDisconnects(lambda: None))
     hub.stop()
     with pytest.raises(ClientError, match="stopping"):
         hub.add(object())  # type: ignore[arg-type]

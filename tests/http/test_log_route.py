@@ -163,8 +163,17 @@ def test_the_headers_say_what_the_body_holds(
         "raytap-first": first,
         "raytap-next": following,
         "raytap-complete": complete,
+        "raytap-epochs": EPOCH,
     }
     assert method == "GET" or response.data == b""
+
+
+def test_every_answer_names_the_files_that_came_before_and_after(
+    client: Client, journal: FakeStatus
+) -> None:
+    journal.journal.append([record("reset", 0, 0, epoch="e2"), log(0, "anew", epoch="e2")])
+    for query in ("", f"?epoch={EPOCH}", "?from=99&limit=1"):
+        assert client.get(LOG + query).headers["Raytap-Epochs"] == f"{EPOCH},e2"
 
 
 @pytest.mark.parametrize("accept", [MSGPACK, NDJSON, "text/plain"])

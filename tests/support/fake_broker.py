@@ -17,6 +17,7 @@ from broker.journal.replay import replay
 from broker.topic import Stream, subscribed
 from tests.support.journal_records import record
 from tests.support.little_http import LittleHttp, Reply
+from tests.support.ports import free_port
 
 GIB = 1 << 30
 
@@ -32,12 +33,11 @@ class FakeBroker:
         self.http_down = False
         self.journal = MemoryJournal(GIB, GIB, 3600.0)
         self.views: dict[Stream, JobView] = {}
-        self.endpoint = "tcp://127.0.0.1:*"
+        self.endpoint = f"tcp://127.0.0.1:{free_port()}"
         self.joins = 0
         self._server = LittleHttp(self._answer)
         self.http = self._server.url
         self._tell_http = tell_http
-        self._context = zmq.Context()
 
     def __enter__(self) -> Self:
         self._server.__enter__()
@@ -46,7 +46,6 @@ class FakeBroker:
 
     def __exit__(self, *_: object) -> None:
         self.crash()
-        self._context.destroy(0)
         self._server.__exit__()
 
     @property
@@ -56,17 +55,16 @@ class FakeBroker:
 
     def restart(self) -> None:
         """Bind, where it was bound before."""
+        self._context = zmq.Context()
         bus = self._context.socket(zmq.XPUB)
         bus.setsockopt(zmq.LINGER, 0)
         bus.setsockopt(zmq.XPUB_VERBOSE, 1)
         bus.setsockopt(zmq.SNDHWM, 0)
         bus.bind(self.endpoint)
-        self.endpoint = bus.getsockopt_string(zmq.LAST_ENDPOINT)
-        inside = f"inproc://{self.name}"
         work = self._context.socket(zmq.PAIR)
-        work.bind(inside)
+        work.bind("inproc://orders")
         self._orders = self._context.socket(zmq.PAIR)
-        self._orders.connect(inside)
+        self._orders.connect("inproc://orders")
         self._thread = threading.Thread(target=self._run, args=(bus, work))
         self._thread.start()
 
@@ -74,7 +72,7 @@ class FakeBroker:
         """The bus is gone, whatever was on its way included."""
         self._orders.send(b"")
         self._thread.join()
-        self._orders.close(0)
+        self._context.destroy(0)  # waits until the address is free, which closing a socket doesn't
 
     def publish(self, *frames: Frame, live: bool = True, journaled: bool = True) -> None:
         """Journal the frames and put them on the bus; or one of the two, for what gets lost."""

@@ -100,8 +100,13 @@ class SseClient:
 
 
 def frames(events: list[Event]) -> list[dict[str, Any]]:
-    """The frames among them."""
-    return [event.data for event in events if event.name == "frame"]
+    """The frames among them, those of a cluster's stream included."""
+    return [
+        frame
+        for event in events
+        if event.name in ("frame", "frames")
+        for frame in (event.data if event.name == "frames" else [event.data])
+    ]
 
 
 def reaches(line: int, epoch: str = "") -> Callable[[Event], bool]:
