@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -183,7 +184,9 @@ class LocalRay:
         self.stop()
 
     def _spawn(self) -> None:
-        self._port = self._port or free_port()
+        # Asked for together: what nobody binds yet may be found free twice.
+        port, agent, client, *metrics = free_ports(3 + len(_METRIC_PORTS))
+        self._port = self._port or port
         if self._temp_dir is None:
             # Not tempfile's default: $TMPDIR is often too long for Ray's sockets.
             self._home = Path(tempfile.mkdtemp(prefix="raytap-", dir="/tmp"))
@@ -193,12 +196,12 @@ class LocalRay:
         (self._home / _TMP).mkdir(exist_ok=True)
         env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         # A second head on one machine would take the first one's well-known ports.
-        env |= {name: str(free_port()) for name in _METRIC_PORTS}
+        env |= {name: str(port) for name, port in zip(_METRIC_PORTS, metrics, strict=True)}
         env["TMPDIR"] = str(self._home / _TMP)  # Ray, when ended, leaves sockets there
         with (self._home / "head.out").open("wb") as output:
             self._process = subprocess.Popen(
                 # -P: our own folder is not to be searched for what Ray imports
-                [sys.executable, "-P", _HEAD, *self._arguments(self._home)],
+                [sys.executable, "-P", _HEAD, *self._arguments(self._home, agent, client)],
                 stdin=subprocess.PIPE,  # its end tells the head that we are gone
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -207,7 +210,7 @@ class LocalRay:
             )
         self._tree = ProcessTree(self._process.pid)
 
-    def _arguments(self, home: Path) -> list[str]:
+    def _arguments(self, home: Path, agent: int, client: int) -> list[str]:
         # 0 lets a process bind a free port by itself. The agent would bind a different one on each
         # of its two addresses, and for the others 0 means their well-known port.
         itself = (
@@ -227,8 +230,8 @@ class LocalRay:
             "--node-ip-address=127.0.0.2",
             "--dashboard-host=127.0.0.1",
             f"--dashboard-port={self._port}",
-            f"--dashboard-agent-listen-port={free_port()}",
-            f"--ray-client-server-port={free_port()}",
+            f"--dashboard-agent-listen-port={agent}",
+            f"--ray-client-server-port={client}",
             f"--num-cpus={self._num_cpus}",
             "--object-store-memory=200000000",
             f"--temp-dir={home}",
@@ -313,12 +316,23 @@ def _end(process: subprocess.Popen[bytes], tree: ProcessTree | None) -> None:
 
 def free_port() -> int:
     """A port that is free now, outside the range the kernel hands out and Ray's own fixed ones."""
-    for port in random.sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise ClientError(503, "no free port between 20000 and 32000")
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones. Raises `ClientError` 503."""
+    free = filter(_is_free, random.sample(range(20_000, 32_000), 100 + count))
+    found = list(itertools.islice(free, count))
+    if len(found) < count:
+        raise ClientError(503, f"not {count} free ports between 20000 and 32000")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

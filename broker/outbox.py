@@ -242,10 +242,10 @@ class Outbox:
             self._backoff.reset()
 
     def _opened(self) -> None:
-        self._tried.set()
         with self._changed:
             self._connected = True
             self._progress_at = self._clock()
+        self._tried.set()  # who started it finds it connected
         events.info("publisher_open", transport=self.name, errors=self._errors)
 
     def _sent(self) -> None:

@@ -12,10 +12,18 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from broker.localray import LocalRay, free_port
+from broker.localray import LocalRay
+from tests.support.ports import free_port
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until
+
+# How long one example takes says how busy the machine is. In CI Hypothesis does so by itself.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def _missing(what: str) -> NoReturn:

@@ -110,10 +110,12 @@ def test_while_a_commit_stalls_nothing_waits_for_it(it: Watched) -> None:
     assert it.metric("unjournaled_frames_total") == 1_001.0
 
 
-@pytest.mark.usefixtures("impatient")
-def test_it_comes_back_by_itself_after_a_stall(it: Watched) -> None:
+def test_it_comes_back_by_itself_after_a_stall(
+    it: Watched, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
     it.journal.go.clear()
     it.append()
+    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 60.0)
     it.journal.go.set()
     wait_until(lambda: it.writer._work is None, 5, "the stalled commit ends")
     assert not it.append()  # not before some seconds have passed
@@ -180,14 +182,14 @@ def test_a_purge_removes_one_stream_and_tells_how_much(it: Watched) -> None:
 
 
 def test_a_purge_that_cannot_begin_in_time_is_given_up(
-    it: Watched, monkeypatch: pytest.MonkeyPatch
+    it: Watched, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
-    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 0.05)
     monkeypatch.setattr("broker.journal_writer.FORGET_SECONDS", 0.05)
     it.journal.go.clear()
     it.append(2)
     with pytest.raises(JournalError, match="takes over"):
         it.writer.forget(STREAM)
+    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 60.0)
     it.journal.go.set()
     it.now += RETRY_SECONDS
     wait_until(it.append, 5, "the journal is back")

@@ -92,7 +92,7 @@ def test_put_never_waits_for_a_transport_that_hangs(make: Make, memory: MemoryPu
     start = time.monotonic()
     for line in range(1, 1000):
         outbox.put(outgoing(line, line + 1))
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 10.0
     assert outbox.depth == 10
 
 
@@ -222,8 +222,9 @@ def test_a_transport_out_of_reach_at_start_is_tried_again(
 
 
 def test_a_join_is_handed_on_at_once_while_nothing_is_sent(
-    make: Make, memory: MemoryPublisher
+    make: Make, memory: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("broker.outbox.IDLE_SECONDS", 60.0)
     joined, prefixes = threading.Event(), []
 
     def on_join(found: list[bytes]) -> None:
@@ -233,7 +234,7 @@ def test_a_join_is_handed_on_at_once_while_nothing_is_sent(
     outbox = make(on_join=on_join)
     outbox.start()
     memory.join(b"default/job-1/")
-    assert joined.wait(0.5)
+    assert joined.wait(10.0)
     assert prefixes == [b"default/job-1/"]
 
 
@@ -280,8 +281,8 @@ def test_stop_interrupts_a_backoff_at_once(make: Make, memory: MemoryPublisher) 
     outbox.put(outgoing(0, 3))
     wait_until(lambda: outbox.errors > 0)
     start = time.monotonic()
-    assert outbox.stop(10.0) == 3
-    assert time.monotonic() - start < 2.0
+    assert outbox.stop(30.0) == 3
+    assert time.monotonic() - start < 10.0
     assert outbox.published == 0
 
 
@@ -291,17 +292,17 @@ def test_stop_does_not_wait_for_a_transport_that_hangs(make: Make, memory: Memor
     hang(memory, outbox)
     start = time.monotonic()
     assert outbox.stop(0.2) == 1
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 10.0
 
 
 def test_stop_does_not_wait_for_a_server_that_never_answers(make: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"redis://127.0.0.1:{server.getsockname()[1]}"
-        outbox = make(publisher=RedisPublisher(url, socket_timeout=2.5))
+        outbox = make(publisher=RedisPublisher(url, socket_timeout=5.0))
         outbox.start(0.05)
         start = time.monotonic()
         outbox.stop(0.2)
-        assert time.monotonic() - start < 2.0
+        assert time.monotonic() - start < 4.0
         wait_until(lambda: all(t.name != "raytap-redis" for t in threading.enumerate()))
 
 
@@ -314,17 +315,20 @@ def test_nobody_is_held_back_while_there_is_room(make: Make, memory: MemoryPubli
 
 
 def test_a_queue_over_half_full_holds_back_until_there_is_room(
-    make: Make, memory: MemoryPublisher
+    make: Make, memory: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("broker.outbox.PROGRESS_SECONDS", 60.0)
     outbox = make(queue_size=100)
     outbox.start()
     hang(memory, outbox)
     outbox.put(outgoing(1, 90))
-    releaser = threading.Timer(0.1, memory.unblock)
-    releaser.start()
-    held = outbox.wait_for_room(5.0)
-    releaser.join()
-    assert 0.05 < held < 2.0
+    held: list[float] = []
+    caller = threading.Thread(target=lambda: held.append(outbox.wait_for_room(60.0)))
+    caller.start()
+    wait_until(lambda: outbox._changed._waiters)  # type: ignore[attr-defined]
+    memory.unblock()
+    caller.join(10.0)
+    assert 0.0 < held[0] < 4.0  # it would let go of the caller after five seconds
     assert outbox.depth <= 50
 
 
@@ -335,7 +339,7 @@ def test_a_transport_that_is_stuck_holds_nobody_back_for_more_than_a_second(
     outbox.start()
     hang(memory, outbox)
     outbox.put(outgoing(1, 90))
-    assert outbox.wait_for_room(10.0) < 2.0
+    assert outbox.wait_for_room(10.0) < 4.0
     assert outbox.wait_for_room(10.0) < 0.1
 
 

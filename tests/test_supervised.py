@@ -26,15 +26,17 @@ def test_a_signal_that_only_the_alerts_understand_does_not_end_the_dashboard() -
     assert process.stdin is not None
     assert process.stderr is not None
     try:
-        process.stdin.write(program.given)
-        process.stdin.close()
+        process.stdin.write(program.given + b"\n")
+        process.stdin.flush()  # it stays open, and is read from until the end
         for line in process.stderr:
             if b"dashboard_started" in line:
                 break
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+        assert b"Fatal" not in process.stderr.read()
     finally:
         process.kill()
         process.wait()
         process.stderr.close()
+        process.stdin.close()

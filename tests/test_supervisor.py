@@ -17,7 +17,7 @@ from tests.support.wait import wait_until
 
 WRITES_AND_WAITS = """
 import os, signal, sys
-given = sys.stdin.read()
+given = sys.stdin.readline().strip()
 with open("{out}", "a") as out:
     print(os.getpid(), given, *sys.argv[1:], file=out)
 signal.pause()
@@ -94,6 +94,31 @@ def test_a_signal_is_passed_on(supervise: Make, out: Path) -> None:
     wait_until(lambda: rows(out))
     supervisor.signal(signal.SIGHUP)
     wait_until(lambda: rows(out)[-1] == "hup")
+
+
+def test_one_that_runs_is_told_more_and_one_that_is_started_later_is_given_it(
+    supervise: Make, out: Path
+) -> None:
+    code = WRITES_AND_WAITS.replace(
+        "signal.pause()", "for line in sys.stdin: print(line.strip(), file=open('{{out}}', 'a'))"
+    )
+    supervisor = supervise(code.replace("{{out}}", "{out}"))
+    wait_until(lambda: rows(out))
+    supervisor.tell(b"more", b"the new configuration")
+    wait_until(lambda: rows(out)[-1] == "more")
+    os.kill(supervisor.pids()["viewer"], signal.SIGKILL)
+    wait_until(lambda: len(rows(out)) == 3)
+    assert rows(out)[-1].endswith("the new configuration one two")
+
+
+def test_one_that_does_not_run_is_told_nothing_and_that_is_no_error(
+    supervise: Make, out: Path
+) -> None:
+    supervisor = supervise(FAILS)
+    wait_until(lambda: rows(out))
+    for _ in range(3):
+        supervisor.tell(b"more" * 100_000, b"the new configuration")
+    wait_until(lambda: len(rows(out)) >= 3)
 
 
 def test_stopping_ends_it(supervise: Make, out: Path) -> None:

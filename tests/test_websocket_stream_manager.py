@@ -426,6 +426,8 @@ def test_a_hundred_streams_leave_no_thread_and_no_socket_behind() -> None:
 
     script = playing(frame(b"a\nb\n"), DONE)
     with ThreadPoolExecutor(2) as pool:
+        both = threading.Barrier(2)  # a pool starts its second thread when it happens to need it
+        list(pool.map(lambda _: both.wait(TIMEOUT), range(2)))
         with ScriptedServer(script) as server:
             read(pool, server.ws_url)
         files, threads = open_files(), threading.active_count()

@@ -12,12 +12,12 @@ import zmq
 
 from broker.errors import FrameError
 from broker.frame import decode
-from broker.localray import free_port
 from subscribers import Subscription
 from tests.e2e.conftest import Serve
 from tests.support.daemon_process import ROOT
 from tests.support.fault_proxy import FaultProxy
 from tests.support.plain_subscribers import ZeromqSubscriber
+from tests.support.ports import free_port
 from tests.support.ray_standin import RayStandIn
 from tests.support.standin_cluster import Fault
 from tests.support.wait import wait_until

@@ -33,9 +33,9 @@ TOKEN = "s3cr3t-Tok3n-of-this-test"
 def test_a_signal_ends_it_in_order_with_all_published_that_was_read(
     serve: Serve, standin: RayStandIn, valkey: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    standin.add_job("job-1")
     daemon = serve({"publish.redis.url": valkey})
     with ZeromqSubscriber(daemon.zeromq) as zeromq, RedisSubscriber(valkey) as redis:
+        standin.add_job("job-1")  # now both of them hear its status
         with PrintingJob(standin, "job-1"):
             zeromq.until_line("job-1", 5_000)
             assert ended_by(daemon, number) == (0, True)
@@ -204,8 +204,10 @@ def test_a_redis_that_is_killed_stops_no_zeromq_and_gets_what_waited_when_it_is_
         redis_process.kill()
         wait_until(lambda: daemon.degraded, 10, "it says so")
         zeromq.until_line("job-1", job.printed + 1_000)
+        before = len(redis.messages())
         redis_process.start()
         wait_until(lambda: daemon.degraded == [], 10, "Redis is back")
+        wait_until(lambda: len(redis.messages()) > before, 10, "and its subscriber")
         job.stop()
         standin.finish("job-1")
         for subscriber in (zeromq, redis):

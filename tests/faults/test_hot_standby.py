@@ -25,8 +25,11 @@ def test_either_may_be_killed_and_nothing_is_lost_repeated_or_late(
     seed = random.randrange(2**32)
     print(f"{seed=}")  # pytest shows it where the test fails
     with ExitStack() as stack:
+        # With such heartbeats, one that waited to miss two would be far too late.
+        seldom = {"heartbeat_interval": 15.0}
         daemons = [
-            stack.enter_context(KillableDaemon(tmp_path / name, standin.url)) for name in "ab"
+            stack.enter_context(KillableDaemon(tmp_path / name, standin.url, cluster=seldom))
+            for name in "ab"
         ]
         frames = Subscription(
             "*",
@@ -45,7 +48,7 @@ def test_either_may_be_killed_and_nothing_is_lost_repeated_or_late(
             killed = time.monotonic()
             line = printer.lines(JOBS[0]) + 1  # printed after the kill: the other one brings it
             witness.until(JOBS[0], line)
-            assert time.monotonic() - killed < 1.0
+            assert time.monotonic() - killed < 10.0
             daemon.start()
         lines = {job: printer.finish(job) for job in JOBS}
         for job in JOBS:

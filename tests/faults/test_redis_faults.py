@@ -120,7 +120,7 @@ def test_paused_it_costs_no_line_and_holds_up_nobody(
         while time.monotonic() < until:
             begun = time.monotonic()
             fanout.go_on(fanout.zeromq)
-            assert time.monotonic() - begun < 2.0
+            assert time.monotonic() - begun < 4.0
     finally:
         server.resume()
     fanout.go_on(fanout.over_redis, fanout.redis)

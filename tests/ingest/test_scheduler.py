@@ -10,6 +10,7 @@ import pytest
 
 from broker.errors import Stopping
 from broker.ingest.scheduler import RETRY_BROKEN, Scheduler, Task
+from tests.support.wait import wait_until
 
 TIMEOUT = 5.0  # seconds for what happens at once
 
@@ -281,6 +282,7 @@ def test_stop_waits_for_what_runs_and_closes_every_task_once() -> None:
         it.scheduler.add(waits)
         stopping = threading.Thread(target=it.scheduler.stop, args=(TIMEOUT,))
         stopping.start()
+        wait_until(lambda: it.scheduler._stopping)
         assert runs.closed == 0
         go.set()
         stopping.join(TIMEOUT)

@@ -12,6 +12,7 @@ import zmq
 from broker.backoff import Backoff
 from broker.errors import ClientError
 from broker.outbox import Outbox
+from broker.publisher import Message
 from publishers.zeromq import ZeromqPublisher
 from tests.support.outgoing import JOB, log_message, outgoing
 from tests.support.wait import wait_until
@@ -144,14 +145,17 @@ def test_a_subscriber_that_does_not_read_delays_nobody_and_is_counted(
         assert quick.poll(10_000)
         assert quick.recv_multipart() == list(message)
     assert publisher.overflows > 0
+    left = iter(sent)
     received = 0
     while slow.poll(500):
-        assert slow.recv_multipart() == list(sent[received])
+        message = Message(*slow.recv_multipart())
+        assert message in left, "in order, none twice; there may be holes: the system made room"
         received += 1
     assert 0 < received < 80
 
 
-def test_its_outbox_sees_a_join_at_once() -> None:
+def test_its_outbox_sees_a_join_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.outbox.IDLE_SECONDS", 60.0)
     publisher, joined = ZeromqPublisher("tcp://127.0.0.1:*", hwm=0), threading.Event()
     outbox = Outbox(publisher, 100, Backoff(), lambda prefixes: joined.set())
     outbox.start()
@@ -161,7 +165,7 @@ def test_its_outbox_sees_a_join_at_once() -> None:
             outbox.put(outgoing(0, 10))  # to nobody
             assert outbox.flush(5.0)
             subscriber.subscribe(b"")
-            assert joined.wait(0.9)  # not at the next look after an idle second
+            assert joined.wait(10.0)  # not at the next look after an idle while
     finally:
         outbox.stop(5.0)
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import urllib3
 
-from broker.localray import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 ROOT: Final = Path(__file__).parents[2]

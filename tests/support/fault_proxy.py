@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Self
 
-from broker.localray import free_port
+from tests.support.ports import free_port
 
 _BLOCK: Final = 1 << 16
 _LOOK: Final = 0.2  # seconds after which a blocked thread looks whether its link was closed

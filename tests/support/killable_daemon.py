@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from broker.localray import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 FAST: Final[dict[str, Any]] = {

@@ -84,6 +84,7 @@ class Receiver:
                 pass
 
         class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # who finds it full tries again only a second later
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from typing import Self
 
-from broker.localray import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 

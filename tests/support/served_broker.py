@@ -15,6 +15,7 @@ from broker.topic import Stream
 from broker.web.server import HttpServer
 from tests.support.fake_broker import FakeBroker
 from tests.support.permissions import OPEN
+from tests.support.ports import free_port
 
 
 class ServedBroker(FakeBroker):
@@ -39,7 +40,7 @@ class ServedBroker(FakeBroker):
 
     def http_up(self) -> None:
         """Answer over HTTP, where it answered before."""
-        bind = self._api.address if self._api is not None else "127.0.0.1:0"
+        bind = self._api.address if self._api is not None else f"127.0.0.1:{free_port()}"
         app = create_app(_Status(self), Metrics("1"), "127.0.0.1:0", self._access)
         self._api = HttpServer(app, bind)
         self._api.start()

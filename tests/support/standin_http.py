@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from broker.localray import free_port
+from tests.support.ports import free_port
 from tests.support.standin_cluster import Cluster
 
 

@@ -100,10 +100,10 @@ class ScriptedServer:
         self._listener.close()
         with suppress(OSError):  # wakes accept()
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        self._acceptor.join(5)  # first: it may have taken one more
         for sock in self._sockets:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(5)
         for thread in self._threads:
             thread.join(5)
             assert not thread.is_alive(), "a script hangs"
