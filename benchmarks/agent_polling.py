@@ -20,8 +20,8 @@ from benchmarks.head import FinishedLog, print_log
 from benchmarks.measure import parse, parser, ratios, take_turns
 from benchmarks.process import CpuMeter
 from benchmarks.result import Claim, Result, Work, print_result
-from broker.config import ClusterConfig
-from broker.localray import LocalRay
+from broker.config.config import ClusterConfig
+from broker.processes.localray import LocalRay
 from broker.sources.agent_range import AgentRange
 from broker.sources.http_client import HttpClient
 

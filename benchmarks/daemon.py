@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.process import CpuMeter, forget_peak, peak_mib, resident_mib
-from broker.config import ClusterConfig, ZeromqConfig
+from broker.config.config import ClusterConfig, ZeromqConfig
 from tests.support.killable_daemon import FAST, KillableDaemon
 
 DEFAULTS: Final = {name: getattr(ClusterConfig(), name) for name in FAST}

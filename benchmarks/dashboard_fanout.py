@@ -35,7 +35,7 @@ from benchmarks.process import CpuMeter, peak_mib
 from benchmarks.result import Claim, Result, Work, print_result
 from benchmarks.sse_clients import Tally, read_stream
 from broker.frame import Frame
-from broker.localray import free_port
+from broker.processes.localray import free_port
 from tests.support.fake_broker import FakeBroker
 from tests.support.wait import wait_until
 

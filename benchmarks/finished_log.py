@@ -26,7 +26,7 @@ from benchmarks.head import FinishedLog, head_meter, print_log
 from benchmarks.log_readers import LogReader
 from benchmarks.measure import Run, parse, parser, ratios, speed, take_turns
 from benchmarks.result import Claim, Result, Work, print_result
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 from tests.support.fault_proxy import FaultProxy
 from tests.support.wait import wait_until
 

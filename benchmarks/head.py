@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.process import CpuMeter
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 
 _PROCESSES: Final = ("dashboard", "JobHead", "StateHead", "agent", "gcs", "raylet")
 

@@ -24,7 +24,7 @@ from benchmarks.finished_log import raytap, work
 from benchmarks.head import FinishedLog, print_log
 from benchmarks.measure import Run, Stopwatch, parse, parser, ratios, take_turns
 from benchmarks.result import Claim, Result, Work, print_result
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 from tests.support.wait import wait_until
 
 LINES: Final = 1_700_000

@@ -39,7 +39,7 @@ from benchmarks.lags import SteadyClock, distribution, printed_ns
 from benchmarks.measure import parse, parser, take_turns
 from benchmarks.process import CpuMeter
 from benchmarks.result import Claim, Result, Work, print_result
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 
 RATE: Final = 20  # lines/s
 WARM_UP: Final = 3.0  # seconds

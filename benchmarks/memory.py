@@ -28,7 +28,7 @@ from benchmarks.daemon import Daemon
 from benchmarks.measure import parse, parser, take_turns
 from benchmarks.result import Claim, Result, Work, print_result
 from benchmarks.standin import StandIn
-from broker.config import LimitsConfig
+from broker.config.config import LimitsConfig
 
 MIB: Final = 1 << 20
 CUT: Final = LimitsConfig().max_message_size  # bytes that are kept of a line

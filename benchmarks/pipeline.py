@@ -24,11 +24,11 @@ import msgpack
 
 from benchmarks.measure import Run, Stopwatch, alternate, parse, parser, ratios, speed
 from benchmarks.result import Claim, Result, Work, print_result
-from broker import ansi, private_key
-from broker.lines import LineAssembler, over_long
-from broker.pipeline import Pipeline
-from broker.redact import DEFAULT_RULES, Redactor
-from broker.screen import make_screen
+from broker.text import ansi, private_key
+from broker.text.lines import LineAssembler, over_long
+from broker.text.pipeline import Pipeline
+from broker.text.redact import DEFAULT_RULES, Redactor
+from broker.text.screen import make_screen
 
 READ: Final = 1 << 20
 CHUNK: Final = 1 << 16

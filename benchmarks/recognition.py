@@ -20,8 +20,8 @@ from benchmarks.measure import Run, Stopwatch, alternate, parse, parser, speed
 from benchmarks.pipeline import training_log
 from benchmarks.result import Claim, Result, Work, print_result
 from benchmarks.sample_frames import LINES, sample_lines
-from broker import ansi
 from broker.frame import Frame
+from broker.text import ansi
 from subscribers.recognition.levels import levels
 from subscribers.recognition.recogniser import Recogniser
 from subscribers.recognition.tracebacks import Tracebacks

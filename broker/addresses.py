@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 ANY_PORT: Final = 0
 

@@ -11,7 +11,7 @@ import click
 
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus, exit_status
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 # The short helps stand here, so that `raytap --help` imports none of them.
 COMMANDS: Final = {

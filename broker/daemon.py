@@ -12,9 +12,12 @@ import msgspec
 
 from broker.access.access import Access
 from broker.backoff import Backoff
-from broker.bus import Bus
+from broker.bus.bus import Bus
+from broker.bus.journal_writer import JournalWriter
+from broker.bus.outbox import Outbox, Outgoing
+from broker.bus.pulse import Beat, Pulse
 from broker.checkpoint import Checkpoint
-from broker.config import ClusterConfig, Config
+from broker.config.config import ClusterConfig, Config
 from broker.errors import ClientError, JournalError
 from broker.events import get_logger
 from broker.http.app import create_app
@@ -26,20 +29,17 @@ from broker.ingest.last_alive import LastAlive
 from broker.jobview import JobView
 from broker.journal import Journal
 from broker.journal.replay import Replay, replay
-from broker.journal_writer import JournalWriter
 from broker.metrics import Metrics, Readings
-from broker.outbox import Outbox, Outgoing
-from broker.pipeline import Pipeline
+from broker.processes.state_dir import StateDir
+from broker.processes.supervisor import Supervisor
 from broker.publisher import Message, Publisher
-from broker.pulse import Beat, Pulse
-from broker.redact import Redactor, make_redactor
 from broker.refill import Refill
-from broker.screen import make_screen
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayApi
-from broker.state_dir import StateDir
-from broker.supervisor import Supervisor
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor, make_redactor
+from broker.text.screen import make_screen
 from broker.topic import Stream
 from broker.web.server import HttpServer
 

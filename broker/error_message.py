@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 MAX_CHARACTERS: Final = 200
 REDACTED: Final = "[REDACTED]"

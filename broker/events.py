@@ -17,7 +17,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 ROOT: Final = "raytap"
 _FIELDS: Final = "raytap_fields"

@@ -10,9 +10,9 @@ from broker.errors import ClientError
 from broker.frame import Frame
 from broker.ingest.cursor import Cursor, epoch_of
 from broker.journal import Journal
-from broker.lines import Chunk
-from broker.pipeline import Pipeline
 from broker.sources.source import LogReplaced, Source
+from broker.text.lines import Chunk
+from broker.text.pipeline import Pipeline
 from broker.topic import Stream
 
 FIRST_LINE_BYTES = 1 << 20

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from broker.addresses import redis_url
 from broker.errors import ClientError
-from broker.plain_text import mask_credentials, one_line
 from broker.publisher import Message
+from broker.text.plain_text import mask_credentials, one_line
 from broker.topic import CHANNEL_PREFIX
 
 CLIENT_NAME: Final = "raytap"

@@ -15,8 +15,8 @@ from typing import Final
 import zmq
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
 from broker.publisher import Message
+from broker.text.plain_text import one_line
 
 LINGER_MS: Final = 1_000
 JOINS_AT_ONCE: Final = 1_000

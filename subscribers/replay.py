@@ -12,7 +12,7 @@ import msgspec
 from broker.errors import ClientError
 from broker.frame import Frame, decode
 from broker.jobview import JobList
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from broker.topic import Stream
 from broker.web.connection_problem import connection_problem
 

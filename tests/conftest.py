@@ -14,7 +14,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 from tests.support.ports import free_port
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from broker.backoff import Backoff
-from broker.bus import QUEUE_BYTES, WATERMARK_LAG, Bus
+from broker.bus.bus import QUEUE_BYTES, WATERMARK_LAG, Bus
+from broker.bus.journal_writer import JournalWriter
+from broker.bus.outbox import Outbox
+from broker.bus.pulse import Pulse
 from broker.errors import ClientError, JournalError, Stopping
 from broker.frame import Frame, decode, encode
 from broker.journal import Record
 from broker.journal.memory import MemoryJournal
-from broker.journal_writer import JournalWriter
 from broker.metrics import Metrics
-from broker.outbox import Outbox
-from broker.pulse import Pulse
 from broker.topic import Stream
 from publishers.memory import MemoryPublisher
 from tests.support.journal_records import OTHER, STREAM, log_frame, log_records, record
@@ -357,7 +357,7 @@ def test_what_is_published_again_reaches_every_publisher_in_order_and_whole(make
 def test_a_transport_that_is_stuck_holds_a_restart_up_once(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.bus.STUCK_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.bus.STUCK_SECONDS", 60.0)
     it = make(2, start=False)
     it.publishers[0].block()
     for outbox in it.outboxes:

@@ -16,7 +16,7 @@ import pytest
 
 from broker import cli
 from broker.cli import group
-from broker.settings import resolve
+from broker.config.settings import resolve
 from tests.support.missing import missing
 
 ROOT = Path(__file__).parents[1]

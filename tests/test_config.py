@@ -18,7 +18,8 @@ from broker.addresses import (
     redis_url,
     zeromq_bind,
 )
-from broker.config import (
+from broker.config.checks import problems
+from broker.config.config import (
     ClusterConfig,
     Config,
     HttpConfig,
@@ -27,8 +28,7 @@ from broker.config import (
     SanitizeConfig,
     ZeromqConfig,
 )
-from broker.config_checks import problems
-from broker.units import parse_duration, parse_size
+from broker.config.units import parse_duration, parse_size
 
 RAY = "http://127.0.0.1:8265"
 

@@ -13,7 +13,7 @@ import urllib3
 import zmq
 
 from broker import cli
-from broker.config import ClusterConfig, Config, HttpConfig, JournalConfig
+from broker.config.config import ClusterConfig, Config, HttpConfig, JournalConfig
 from broker.daemon import Daemon
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus
@@ -78,7 +78,7 @@ Start = Callable[..., Life]
 @pytest.fixture
 def start(tmp_path: Path, standin: RayStandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setattr("broker.daemon.RECONNECT_SECONDS", 0.0)
-    monkeypatch.setattr("broker.journal_writer.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("broker.bus.journal_writer.RETRY_SECONDS", 0.1)
     with ExitStack() as stack:
 
         def start(prepare: Callable[[Daemon], None] | None = None, **cluster: Any) -> Life:

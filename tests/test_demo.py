@@ -21,7 +21,7 @@ import pytest
 import urllib3
 
 from broker import cli
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.demo.child import Child
 from broker.demo.clusters import GivenCluster
 from broker.demo.counting import Received, Tally, compare, count_lines
@@ -33,8 +33,8 @@ from broker.demo.stage import free_address, given_cluster
 from broker.demo.steps import Steps
 from broker.errors import ClientError, ConfigError
 from broker.exit_status import ExitStatus
-from broker.localray import LocalRay
-from broker.proctree import ProcessTree, command
+from broker.processes.localray import LocalRay
+from broker.processes.proctree import ProcessTree, command
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until
 
@@ -294,7 +294,7 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, pathlib, sys, time\n"
         "from broker.demo.child import Child\n"
-        "from broker.localray import free_port\n"
+        "from broker.processes.localray import free_port\n"
         "arguments = [str(free_port()), 'data']\n"
         "log = pathlib.Path(sys.argv[1])\n"
         "Child('Valkey', 'broker.demo.run_valkey', arguments, log, os.environ).start()\n"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from broker.config import AlertsConfig, DashboardConfig, HttpConfig
+from broker.config.config import AlertsConfig, DashboardConfig, HttpConfig
 from broker.exit_status import ExitStatus
 from tests.support.daemon_process import DaemonProcess
 from tests.support.exposed_metrics import Exposed, of_alerts, of_daemon, of_gateway, parsed

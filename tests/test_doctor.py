@@ -15,9 +15,9 @@ from broker.checks import Check, verdict
 from broker.checks.machine import check_packages, check_ports, check_state_dir
 from broker.checks.ray import check_cluster
 from broker.checks.redis_server import check_redis
-from broker.config import ClusterConfig, HttpConfig, RedisConfig, ZeromqConfig
+from broker.config.config import ClusterConfig, HttpConfig, RedisConfig, ZeromqConfig
 from broker.exit_status import ExitStatus
-from broker.state_dir import StateDir
+from broker.processes.state_dir import StateDir
 from tests.support.little_http import Answer, LittleHttp, Reply
 from tests.support.little_redis import LittleRedis
 from tests.support.ports import free_port

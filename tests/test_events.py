@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from broker.events import get_logger, setup
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 
 class Terminal(io.StringIO):

@@ -17,7 +17,7 @@ from broker.jobview import JobView
 from broker.journal import Record
 from broker.journal.sqlite import SqliteJournal
 from broker.metrics import Metrics
-from broker.state_dir import StateDir
+from broker.processes.state_dir import StateDir
 from broker.topic import Stream
 from broker.web.server import HttpServer
 from subscribers.replay import split

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.frame_queue import FrameQueue, Outgoing
+from broker.bus.frame_queue import FrameQueue, Outgoing
 from broker.publisher import Message
 from broker.topic import Stream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.hold_back import HoldBack
+from broker.bus.hold_back import HoldBack
 
 
 def test_five_seconds_may_be_spent_at_once() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from broker.bus.journal_writer import RETRY_SECONDS, JournalWriter
 from broker.errors import JournalError
 from broker.journal import Record
 from broker.journal.memory import MemoryJournal
-from broker.journal_writer import RETRY_SECONDS, JournalWriter
 from broker.metrics import Metrics
 from broker.topic import Stream
 from tests.support.journal_records import OTHER, STREAM, log_records
@@ -80,7 +80,7 @@ def it() -> Iterator[Watched]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 0.05)
+    monkeypatch.setattr("broker.bus.journal_writer.STALL_SECONDS", 0.05)
 
 
 def test_what_is_appended_is_committed_when_append_returns(it: Watched) -> None:
@@ -115,7 +115,7 @@ def test_it_comes_back_by_itself_after_a_stall(
 ) -> None:
     it.journal.go.clear()
     it.append()
-    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.journal_writer.STALL_SECONDS", 60.0)
     it.journal.go.set()
     wait_until(lambda: it.writer._work is None, 5, "the stalled commit ends")
     assert not it.append()  # not before some seconds have passed
@@ -184,12 +184,12 @@ def test_a_purge_removes_one_stream_and_tells_how_much(it: Watched) -> None:
 def test_a_purge_that_cannot_begin_in_time_is_given_up(
     it: Watched, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
-    monkeypatch.setattr("broker.journal_writer.FORGET_SECONDS", 0.05)
+    monkeypatch.setattr("broker.bus.journal_writer.FORGET_SECONDS", 0.05)
     it.journal.go.clear()
     it.append(2)
     with pytest.raises(JournalError, match="takes over"):
         it.writer.forget(STREAM)
-    monkeypatch.setattr("broker.journal_writer.STALL_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.journal_writer.STALL_SECONDS", 60.0)
     it.journal.go.set()
     it.now += RETRY_SECONDS
     wait_until(it.append, 5, "the journal is back")

@@ -21,10 +21,11 @@ PACKAGES = ("broker", "publishers", "subscribers")
 PURE = {
     f"broker.{name}"
     for name in (
-        *("addresses", "ansi", "checkpoint", "config", "error_message", "errors", "frame"),
-        *("frame_queue", "hold_back", "jobview", "journal", "limits", "lines", "pipeline"),
-        *("plain_text", "private_key", "publisher", "redact", "rules", "topic", "units"),
-        *("screen", "validate", "web.query", "web.render"),
+        *("addresses", "checkpoint", "error_message", "errors", "frame", "jobview", "journal"),
+        *("limits", "publisher", "topic", "validate", "web.query", "web.render"),
+        *("bus.frame_queue", "bus.hold_back", "config.config", "config.units"),
+        *("text.ansi", "text.lines", "text.pipeline", "text.plain_text", "text.private_key"),
+        *("text.redact", "text.rules", "text.screen"),
         *("ingest.cursor", "ingest.framer", "ingest.rate", "ingest.valve"),
         *("journal.eviction", "journal.ledger", "journal.payload", "journal.replay"),
         *("access.grant", "access.attempts"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.lines import OVERLAP, Chunk, LineAssembler
+from broker.text.lines import OVERLAP, Chunk, LineAssembler
 
 MAX_LINE = 30
 CAP = MAX_LINE + OVERLAP

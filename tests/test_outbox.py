@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from broker.backoff import Backoff
+from broker.bus.outbox import Outbox
 from broker.errors import ClientError
-from broker.outbox import Outbox
 from broker.publisher import Publisher
 from broker.topic import Stream
 from publishers.memory import MemoryPublisher
@@ -224,7 +224,7 @@ def test_a_transport_out_of_reach_at_start_is_tried_again(
 def test_a_join_is_handed_on_at_once_while_nothing_is_sent(
     make: Make, memory: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.outbox.IDLE_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.outbox.IDLE_SECONDS", 60.0)
     joined, prefixes = threading.Event(), []
 
     def on_join(found: list[bytes]) -> None:
@@ -317,7 +317,7 @@ def test_nobody_is_held_back_while_there_is_room(make: Make, memory: MemoryPubli
 def test_a_queue_over_half_full_holds_back_until_there_is_room(
     make: Make, memory: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.outbox.PROGRESS_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.outbox.PROGRESS_SECONDS", 60.0)
     outbox = make(queue_size=100)
     outbox.start()
     hang(memory, outbox)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import ansi
-from broker.lines import OVERLAP, LineAssembler
-from broker.pipeline import Batch, Pipeline
-from broker.redact import Redactor
+from broker.text import ansi
+from broker.text.lines import OVERLAP, LineAssembler
+from broker.text.pipeline import Batch, Pipeline
+from broker.text.redact import Redactor
 
 REDACTOR = Redactor()
 BEGIN = b"-----BEGIN RSA PRIVATE KEY-----"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from broker.bus.pulse import AFTER_END, JOIN_INTERVAL, Beat, Position, Pulse
 from broker.frame import Frame, Kind, decode
 from broker.journal import Record
-from broker.pulse import AFTER_END, JOIN_INTERVAL, Beat, Position, Pulse
 from broker.topic import Stream
 from tests.support.journal_records import log_frame, point_frame, record
 

@@ -11,14 +11,14 @@ import pytest
 import urllib3
 
 from broker import cli
+from broker.config.settings import resolve
 from broker.daemon import Daemon
 from broker.errors import ClientError
 from broker.exit_status import ExitStatus
 from broker.http.app import create_app
 from broker.journal.sqlite import SqliteJournal
 from broker.metrics import Metrics
-from broker.settings import resolve
-from broker.state_dir import StateDir
+from broker.processes.state_dir import StateDir
 from broker.topic import Stream
 from broker.web.server import HttpServer
 from tests.http.conftest import STREAM, FakeStatus, log

@@ -21,11 +21,11 @@ import msgspec
 import pytest
 
 from broker.cli import COMMANDS, group
-from broker.config import Config
-from broker.config_schema import is_table, type_of
+from broker.config.config import Config
+from broker.config.schema import is_table, type_of
+from broker.config.settings import resolve
 from broker.errors import ConfigError
 from broker.exit_status import ExitStatus
-from broker.settings import resolve
 from broker.topic import Stream
 from subscribers.alerts.rules.rules_file import parse as parse_rules
 from tests.support.fake_broker import FakeBroker

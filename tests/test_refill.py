@@ -14,10 +14,10 @@ from broker.ingest.framer import MARK_BYTES, Framer
 from broker.journal import Record
 from broker.journal.memory import MemoryJournal
 from broker.journal.replay import replay
-from broker.pipeline import Pipeline
-from broker.redact import Redactor
 from broker.refill import Refill
 from broker.sources.source import LogMissing, LogReplaced, Source
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
 from broker.topic import Stream
 
 JOB = Stream("default", "job-1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ConfigError
-from broker.redact import DEFAULT_RULES, Redactor, Rule, make_redactor
+from broker.text.redact import DEFAULT_RULES, Redactor, Rule, make_redactor
 
 REDACTOR = Redactor()
 CONFIGURATION = Path(__file__).parents[1] / "docs" / "configuration.md"

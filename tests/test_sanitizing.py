@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker import ansi, private_key
-from broker.redact import Redactor
+from broker.text import ansi, private_key
+from broker.text.redact import Redactor
 
 MB = 1 << 20
 

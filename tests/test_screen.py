@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import ansi
-from broker.lines import LineAssembler
-from broker.pipeline import Pipeline
-from broker.redact import Redactor
-from broker.rules import Rule
-from broker.screen import Screen, make_screen
+from broker.text import ansi
+from broker.text.lines import LineAssembler
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
+from broker.text.rules import Rule
+from broker.text.screen import Screen, make_screen
 from tests.support.missing import missing
 from tests.test_rules import SECRETS
 

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.config import ClusterConfig, Config
+from broker.config.config import ClusterConfig, Config
+from broker.config.settings import DEFAULT_ENDPOINT, Resolved, read_token, resolve
+from broker.config.toml_lines import find_lines
 from broker.errors import ConfigError
-from broker.settings import DEFAULT_ENDPOINT, Resolved, read_token, resolve
-from broker.toml_lines import find_lines
 
 EXAMPLE = Path(__file__).parents[1] / "raytap.example.toml"
 
@@ -332,7 +332,7 @@ def test_lines_are_found_for_dotted_and_quoted_keys() -> None:
 
 
 def test_importing_the_settings_reads_neither_environment_nor_disk() -> None:
-    code = "import broker.settings, sys; print(*sorted(m for m in sys.modules))"
+    code = "import broker.config.settings, sys; print(*sorted(m for m in sys.modules))"
     env = {"RAYTAP_LIMIT__TYPO": "1", "PYTHONPATH": str(EXAMPLE.parent)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True

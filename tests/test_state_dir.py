@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ConfigError
-from broker.state_dir import LOCK_NAME, StateDir, StateDirInUse
+from broker.processes.state_dir import LOCK_NAME, StateDir, StateDirInUse
 
 
 def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_closing_lets_another_have_it_and_may_be_done_twice(tmp_path: Path) -> N
 
 def test_a_daemon_that_was_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
     code = (
-        "import sys; from broker.state_dir import StateDir; s = StateDir(sys.argv[1]);"
+        "import sys; from broker.processes.state_dir import StateDir; s = StateDir(sys.argv[1]);"
         "print('locked', flush=True); sys.stdin.read()"
     )
     root = Path(__file__).parents[1]

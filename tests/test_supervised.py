@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from broker.commands.supervised import programs
-from broker.config import Config, DashboardConfig, UpstreamConfig
+from broker.config.config import Config, DashboardConfig, UpstreamConfig
 from tests.support.ports import free_port
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from broker.backoff import Backoff
-from broker.supervisor import Program, Supervisor
+from broker.processes.supervisor import Program, Supervisor
 from tests.support.wait import wait_until
 
 WRITES_AND_WAITS = """
@@ -156,14 +156,14 @@ def test_one_that_does_not_listen_is_killed_in_time(supervise: Make, out: Path) 
 
 def test_it_ends_with_a_parent_that_is_killed(tmp_path: Path, out: Path) -> None:
     (tmp_path / "a_program.py").write_text(
-        "from broker.tether import tie_to_parent\ntie_to_parent()\n"
+        "from broker.processes.tether import tie_to_parent\ntie_to_parent()\n"
         + WRITES_AND_WAITS.format(out=out)
     )
     parent = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            "import signal\nfrom broker.supervisor import Program, Supervisor\n"
+            "import signal\nfrom broker.processes.supervisor import Program, Supervisor\n"
             "Supervisor([Program('viewer', 'a_program', (), b'')]).start()\nsignal.pause()",
         ],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

@@ -13,7 +13,7 @@ from broker.access.attempts import LIMIT, Attempts
 from broker.access.grant import ANYONE, Grant
 from broker.access.jwt_tokens import Expired, JwtTokens
 from broker.access.token import hash_token
-from broker.config import AccessConfig
+from broker.config.config import AccessConfig
 from broker.errors import ClientError, ConfigError
 from broker.events import get_logger
 

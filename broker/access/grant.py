@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from broker.config import Action
+from broker.config.config import Action
 from broker.errors import ClientError
 from broker.topic import Stream, matches
 

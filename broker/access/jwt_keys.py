@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from broker.config import JwtConfig
+from broker.config.config import JwtConfig
 from broker.errors import ConfigError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

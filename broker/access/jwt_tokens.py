@@ -8,9 +8,9 @@ import msgspec
 
 from broker.access.grant import ACTIONS, Grant
 from broker.access.jwt_keys import JwtKey, read_keys
-from broker.config import JwtConfig
+from broker.config.config import JwtConfig
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 _MAX_NAME: Final = 100
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from broker.addresses import agent_address
 from broker.checks import Check
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.errors import ClientError
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayJob

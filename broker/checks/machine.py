@@ -12,10 +12,10 @@ from typing import Final
 
 from broker.addresses import HostPort, host_port, zeromq_bind
 from broker.checks import Check
-from broker.config import HttpConfig, ZeromqConfig
+from broker.config.config import HttpConfig, ZeromqConfig
 from broker.errors import ConfigError
-from broker.plain_text import one_line
-from broker.state_dir import LOCK_NAME, StateDir, StateDirInUse
+from broker.processes.state_dir import LOCK_NAME, StateDir, StateDirInUse
+from broker.text.plain_text import one_line
 
 PACKAGES: Final = ("broker", "publishers", "subscribers")
 HOME: Final = Path(__file__).resolve().parents[2]

@@ -10,12 +10,12 @@ import msgspec
 
 from broker.checks import Check
 from broker.checks.agents import check_agents
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
+from broker.config.settings import read_token
 from broker.errors import ClientError, ConfigError
-from broker.plain_text import one_line
-from broker.settings import read_token
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayJob, no_dashboard
+from broker.text.plain_text import one_line
 from broker.topic import Stream, matches
 from broker.validate import RESOURCE_ID
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from broker.checks import Check
-from broker.config import RedisConfig
-from broker.plain_text import mask_credentials, one_line
+from broker.config.config import RedisConfig
+from broker.text.plain_text import mask_credentials, one_line
 
 TIMEOUT: Final = 3.0  # seconds, for connecting and for the answer
 

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias
 
 import msgspec
 
-from broker.config import AccessConfig
+from broker.config.config import AccessConfig
 from broker.errors import ClientError
 from broker.events import get_logger
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from broker.config import AlertsConfig
+from broker.config.config import AlertsConfig
 from broker.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from broker.web.connection_problem import connection_problem
 
 URL: Final = "http://127.0.0.1:8272"

@@ -11,8 +11,8 @@ import msgspec
 
 from broker.commands.alerts_api import URL, ask
 from broker.commands.token_option import token_option
-from broker.plain_text import one_line
-from broker.units import parse_duration
+from broker.config.units import parse_duration
+from broker.text.plain_text import one_line
 
 
 @click.command()

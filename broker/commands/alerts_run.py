@@ -22,7 +22,7 @@ from broker.commands.subscriber_options import (
 )
 from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
-from broker.config import Config
+from broker.config.config import Config
 from broker.errors import ConfigError
 from broker.events import get_logger
 

@@ -13,7 +13,7 @@ import msgspec
 from broker.commands.alerts_api import URL, ask
 from broker.commands.token_option import token_option
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text

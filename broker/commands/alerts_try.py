@@ -15,13 +15,13 @@ import msgspec
 
 from broker.commands.options import configuration
 from broker.commands.token_option import token_option
-from broker.config import Config
+from broker.config.config import Config
 from broker.errors import ClientError
 from broker.frame import Frame, replace
-from broker.lines import LineAssembler
-from broker.pipeline import Pipeline
-from broker.plain_text import one_line
-from broker.redact import make_redactor
+from broker.text.lines import LineAssembler
+from broker.text.pipeline import Pipeline
+from broker.text.plain_text import one_line
+from broker.text.redact import make_redactor
 from broker.topic import Stream
 from broker.validate import RESOURCE_ID
 

@@ -18,7 +18,7 @@ from broker.commands.subscriber_options import (
 )
 from broker.commands.tuning import tune_for_threads
 from broker.commands.upstream import Upstream, reached, upstream_of
-from broker.config import Config
+from broker.config.config import Config
 from broker.errors import ConfigError
 
 _FILES: Final = 65_536  # a socket for each client

@@ -14,11 +14,11 @@ from broker.checks.ray import check_cluster
 from broker.checks.redis_server import check_redis
 from broker.commands.alert_rules import checked_rules
 from broker.commands.options import config_options, configuration
-from broker.config import AlertsConfig
+from broker.config.config import AlertsConfig
+from broker.config.settings import Resolved
 from broker.errors import ConfigError
 from broker.exit_status import ExitStatus
-from broker.plain_text import mask_credentials, one_line
-from broker.settings import Resolved
+from broker.text.plain_text import mask_credentials, one_line
 
 _SHOWN = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}

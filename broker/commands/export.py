@@ -13,7 +13,7 @@ from broker.commands.journals import find_daemon, idle_journal, journal_options,
 from broker.commands.whole_file import open_output
 from broker.exit_status import ExitStatus
 from broker.frame import Frame, encode
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from broker.topic import Stream
 from broker.web.render import as_ndjson, as_text, grouped
 

@@ -11,7 +11,7 @@ import msgspec
 from broker.commands.token_option import token_option
 from broker.errors import ClientError
 from broker.jobview import JobList, JobView
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 BROKER: Final = "http://127.0.0.1:8270"
 _COLOURS: Final = {

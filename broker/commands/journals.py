@@ -13,7 +13,7 @@ import click
 from broker.commands.options import configuration
 from broker.commands.token_option import token_option
 from broker.errors import ClientError
-from broker.state_dir import StateDir, StateDirInUse
+from broker.processes.state_dir import StateDir, StateDirInUse
 from broker.topic import Stream
 from broker.validate import validate_resource_id
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from broker.settings import Resolved, resolve
+from broker.config.settings import Resolved, resolve
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

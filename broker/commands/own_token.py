@@ -8,7 +8,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from broker.access.token import OWN_NAME, hash_token, new_token
-from broker.config import AccessConfig, Config, TokenConfig
+from broker.config.config import AccessConfig, Config, TokenConfig
 
 VARIABLE: Final = "RAYTAP_OWN_TOKEN"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from broker.commands.journals import find_daemon, idle_journal, journal_options, named_stream
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from broker.topic import Stream
 from broker.web.connection_problem import connection_problem
 

@@ -13,11 +13,11 @@ import click
 import msgspec
 
 from broker.commands.options import configuration
-from broker.config import Config
+from broker.config.config import Config
 from broker.frame import Frame
-from broker.lines import Chunk, LineAssembler
-from broker.pipeline import Pipeline
-from broker.redact import make_redactor
+from broker.text.lines import Chunk, LineAssembler
+from broker.text.pipeline import Pipeline
+from broker.text.redact import make_redactor
 from broker.web.render import as_text
 
 READ_BYTES: Final = 1 << 18

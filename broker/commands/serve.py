@@ -15,10 +15,10 @@ from broker.commands.options import config_options, configuration
 from broker.commands.own_token import with_own_token, with_same_token
 from broker.commands.signals import call_on_hangup, stop_on_signal
 from broker.commands.tuning import tune_for_threads
-from broker.config import AccessConfig, Config
+from broker.config.config import AccessConfig, Config
+from broker.config.settings import read_token
 from broker.events import get_logger, setup
 from broker.publisher import Publisher
-from broker.settings import read_token
 
 
 @click.command(short_help="Read the jobs' logs and publish them.")
@@ -45,7 +45,7 @@ def command(**flags: object) -> None:
     from broker.commands.alert_rules import checked_rules
     from broker.commands.supervised import given, programs
     from broker.daemon import Daemon
-    from broker.supervisor import Supervisor
+    from broker.processes.supervisor import Supervisor
 
     tune_for_threads()
     stopping = stop_on_signal()

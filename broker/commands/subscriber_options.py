@@ -9,11 +9,11 @@ import click
 from msgspec.structs import replace
 
 from broker.commands.options import configuration
-from broker.config import Config
-from broker.config_checks import problems
+from broker.config.checks import problems
+from broker.config.config import Config
+from broker.config.settings import Resolved
 from broker.errors import ConfigError
 from broker.events import get_logger, setup
-from broker.settings import Resolved
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

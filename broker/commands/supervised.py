@@ -16,10 +16,10 @@ import msgspec
 
 from broker.cli import reported
 from broker.commands.access_changes import AccessChanges, FromParent
-from broker.config import Config
+from broker.config.config import Config
 from broker.events import setup
-from broker.supervisor import Program
-from broker.tether import tie_to_parent
+from broker.processes.supervisor import Program
+from broker.processes.tether import tie_to_parent
 
 _COMMANDS: Final = {"dashboard": "dashboard", "alerts": "alerts_run"}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from broker.config.units import parse_duration
 from broker.errors import ClientError
-from broker.units import parse_duration
 
 if TYPE_CHECKING:
     from subscribers.recognition.levels import Level

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import click
 
 from broker.errors import ClientError
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 if TYPE_CHECKING:
     from broker.topic import Stream

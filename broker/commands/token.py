@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from broker.access.token import hash_token, new_token
-from broker.config import AccessConfig, Action, Config, TokenConfig
-from broker.config_checks import problems
+from broker.config.checks import problems
+from broker.config.config import AccessConfig, Action, Config, TokenConfig
 from broker.errors import ClientError, ConfigError
 
 _ACTIONS: Final = get_args(Action)

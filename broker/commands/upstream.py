@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from broker.addresses import host_port
-from broker.config import Config
+from broker.config.config import Config
 from broker.errors import ConfigError
 
 _ANYWHERE: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from broker.errors import ClientError
-from broker.proctree import ProcessTree
-from broker.tether import PARENT
+from broker.processes.proctree import ProcessTree
+from broker.processes.tether import PARENT
 
 # What a raytap's exit status says, as the status of an error.
 _STATUS: Final = {2: 400, 3: 503}

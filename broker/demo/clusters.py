@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from broker.addresses import agent_address
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.errors import ClientError
 from broker.library.http_status import client_status, explain_answer
 from broker.library.request import Request
 from broker.library.transport_error import client_errors
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 
 if TYPE_CHECKING:
     import requests

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 _MOST_BYTES: Final = 1 << 20
 _OLD_S: Final = 300.0  # a request signed so long ago may be somebody's copy of it

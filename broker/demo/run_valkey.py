@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from broker.tether import tie_to_parent
+from broker.processes.tether import tie_to_parent
 
 
 def main(port: int, directory: Path) -> None:

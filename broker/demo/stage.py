@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from broker.addresses import ray_endpoint
+from broker.config.settings import read_token, resolve
 from broker.demo.beside import new_receiver, settings
 from broker.demo.child import Child
 from broker.demo.clusters import SAMPLES, Cluster, GivenCluster, OwnHead
@@ -23,9 +24,8 @@ from broker.demo.listeners import Listener, RedisListener, ZeromqListener
 from broker.demo.receiver import Receiver
 from broker.demo.steps import Steps
 from broker.errors import ClientError, ConfigError
-from broker.localray import free_port
-from broker.plain_text import one_line
-from broker.settings import read_token, resolve
+from broker.processes.localray import free_port
+from broker.text.plain_text import one_line
 
 READY_S: Final = 20.0
 STOP_S: Final = 6.0  # the daemon promises to end in five

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from broker.bus.pulse import Beat, Pulse
 from broker.checkpoint import Checkpoint
 from broker.errors import ClientError, JournalError, Stopping
 from broker.events import get_logger
@@ -17,7 +18,6 @@ from broker.ingest.discovery import Discovery, Found
 from broker.ingest.scheduler import Scheduler, Task
 from broker.ingest.worker import Worker
 from broker.jobview import JobView
-from broker.pulse import Beat, Pulse
 from broker.sources.agent_range import AgentRange
 from broker.sources.http_client import RetryLater
 from broker.sources.ray_api import RayApi, RayJob

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from broker.backoff import Backoff
-from broker.config import ClusterConfig, LimitsConfig
+from broker.config.config import ClusterConfig, LimitsConfig
 from broker.ingest.agents import Agents
 from broker.journal import Record
 from broker.metrics import Metrics
-from broker.pipeline import Pipeline
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
+from broker.text.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from broker.checkpoint import Checkpoint
-from broker.lines import Chunk, LineAssembler
+from broker.text.lines import Chunk, LineAssembler
 
 OVERLAP: Final = 64  # raw bytes compared at every poll
 CHUNK: Final = 262_144  # bytes of text in one frame, about; smaller ones cost every reader wake-ups

@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-from broker import ansi
 from broker.checkpoint import Checkpoint, Mark
 from broker.frame import Frame, encode, replace
 from broker.ingest.cursor import Piece, epoch_of
 from broker.journal import Record
-from broker.lines import Chunk
-from broker.pipeline import Batch, Pipeline
+from broker.text import ansi
+from broker.text.lines import Chunk
+from broker.text.pipeline import Batch, Pipeline
 from broker.topic import Stream
 
 MARK_BYTES: Final = 1 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from broker.config import LimitsConfig
+from broker.config.config import LimitsConfig
 from broker.ingest.cursor import Piece
 from broker.limits import StreamLimits, WindowBudget
 

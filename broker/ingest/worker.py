@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from broker.bus.pulse import Beat
 from broker.checkpoint import Checkpoint
 from broker.errors import ClientError
 from broker.events import get_logger
@@ -17,7 +18,6 @@ from broker.ingest.reader import LimitReached, Reader
 from broker.ingest.standing import Standing
 from broker.ingest.tail import Tail
 from broker.jobview import JobView, State
-from broker.pulse import Beat
 from broker.sources.http_client import RetryLater
 from broker.sources.ray_api import RayJob
 from broker.sources.source import LogMissing, LogReplaced

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from broker.errors import ClientError
 from broker.library.request import Request
 from broker.limits import StreamLimits
-from broker.lines import Chunk, LineAssembler
-from broker.pipeline import Pipeline
-from broker.redact import Redactor
+from broker.text.lines import Chunk, LineAssembler
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
 
 
 class Message(NamedTuple):

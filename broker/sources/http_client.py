@@ -20,7 +20,7 @@ from urllib3.exceptions import (
 )
 
 from broker.backoff import retry_after
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.error_message import sanitize_error_message
 from broker.errors import ClientError
 from broker.library.http_status import client_status, explain_answer

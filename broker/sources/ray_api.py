@@ -8,9 +8,9 @@ import msgspec
 
 from broker.error_message import sanitize_error_message
 from broker.errors import ClientError
-from broker.plain_text import mask_credentials, one_line
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
+from broker.text.plain_text import mask_credentials, one_line
 
 _MOST_WORDS: Final = 500  # characters
 TERMINAL: Final = frozenset({"STOPPED", "SUCCEEDED", "FAILED", "LOST"})

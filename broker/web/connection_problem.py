@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 
 def connection_problem(error: Exception, base: str) -> ClientError:

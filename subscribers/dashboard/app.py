@@ -17,7 +17,7 @@ from starlette.routing import Route
 from broker.access.access import Access
 from broker.access.sessions import Sessions
 from broker.addresses import host_port
-from broker.config import DashboardConfig
+from broker.config.config import DashboardConfig
 from broker.errors import ClientError
 from broker.web.errors import error_response, on_client_error
 from broker.web.guard import Guard

@@ -10,7 +10,7 @@ from typing import Final
 from broker.errors import ClientError
 from broker.events import get_logger
 from broker.jobview import JobList, JobView
-from broker.plain_text import mask_credentials
+from broker.text.plain_text import mask_credentials
 from broker.topic import Stream
 from subscribers.replay import JournalClient
 

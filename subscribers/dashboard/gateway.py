@@ -9,7 +9,7 @@ from typing import Final
 
 from broker.access.access import Access
 from broker.access.sessions import Sessions
-from broker.config import AccessConfig, DashboardConfig
+from broker.config.config import AccessConfig, DashboardConfig
 from broker.events import get_logger
 from broker.web.server import HttpServer
 from subscribers.dashboard.alerts_link import AlertsLink

@@ -10,7 +10,7 @@ from typing import Final
 import re2
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 _MAX_MEMORY: Final = 8 << 20
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from broker.config import DashboardConfig
+from broker.config.config import DashboardConfig
 from broker.errors import ClientError
 from broker.events import get_logger
 from broker.topic import Stream

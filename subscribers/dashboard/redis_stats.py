@@ -12,7 +12,7 @@ from broker.addresses import redis_url
 from broker.backoff import Backoff
 from broker.errors import ClientError
 from broker.events import get_logger
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 from subscribers.dashboard.figures import Figures
 from subscribers.dashboard.statistics import Statistics
 

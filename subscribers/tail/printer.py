@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import BinaryIO, Final, Protocol
 
 from broker.frame import Frame, replace
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from subscribers.recognition.workers import Worker
 from subscribers.tail.bar import Bar
 from subscribers.tail.lens import Lens, Look

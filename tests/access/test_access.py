@@ -9,7 +9,7 @@ from broker.access.access import Access, TooManyWrong
 from broker.access.attempts import LIMIT, WINDOW_S
 from broker.access.grant import ANYONE
 from broker.access.token import HASH, hash_token, new_token
-from broker.config import AccessConfig, JwtConfig, TokenConfig
+from broker.config.config import AccessConfig, JwtConfig, TokenConfig
 from broker.errors import ClientError, ConfigError
 from tests.support.permissions import OPEN, TOKEN, access
 from tests.support.permissions import config as permissions

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.config.settings import resolve
 from broker.daemon import Daemon
 from broker.errors import ClientError, ConfigError
-from broker.settings import resolve
-from broker.state_dir import StateDir
+from broker.processes.state_dir import StateDir
 from broker.topic import Stream
 from subscribers.replay import JournalClient
 from tests.support.permissions import TOKEN

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from broker.access.grant import ANYONE, Grant
-from broker.config import Action
+from broker.config.config import Action
 from broker.errors import ClientError
 from broker.topic import Stream
 

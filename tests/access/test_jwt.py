@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from broker.access.access import Access
 from broker.access.attempts import LIMIT
-from broker.config import AccessConfig, JwtConfig
+from broker.config.config import AccessConfig, JwtConfig
 from broker.errors import ClientError, ConfigError
 from broker.topic import Stream
 

@@ -8,7 +8,7 @@ import pytest
 
 from broker.access.access import Access
 from broker.commands.own_token import VARIABLE, with_own_token
-from broker.config import AlertsConfig, Config, DashboardConfig, UpstreamConfig
+from broker.config.config import AlertsConfig, Config, DashboardConfig, UpstreamConfig
 from tests.support.permissions import config as permissions
 
 ON = DashboardConfig(enabled=True)

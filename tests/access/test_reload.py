@@ -19,7 +19,7 @@ from broker.access.access import Access
 from broker.access.token import OWN_NAME, hash_token, new_token
 from broker.commands.access_changes import FromParent
 from broker.commands.own_token import with_same_token
-from broker.config import AccessConfig, TokenConfig
+from broker.config.config import AccessConfig, TokenConfig
 from broker.topic import Stream
 from tests.support.daemon_process import DaemonProcess
 from tests.support.dashboard_process import DashboardProcess

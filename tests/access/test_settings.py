@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from broker.config import (
+from broker.config.checks import problems
+from broker.config.config import (
     AccessConfig,
     AlertsConfig,
     ClusterConfig,
@@ -19,9 +20,8 @@ from broker.config import (
     TokenConfig,
     ZeromqConfig,
 )
-from broker.config_checks import problems
+from broker.config.settings import resolve
 from broker.errors import ConfigError
-from broker.settings import resolve
 
 HASH = "sha256:" + "a0" * 32
 TOKENS = AccessConfig(token={"a": TokenConfig(hash=HASH)})

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from broker import cli
 from broker.access.access import Access
 from broker.commands.token_option import token_option
-from broker.settings import resolve
+from broker.config.settings import resolve
 
 TOKEN = re.compile(r"^raytap_\w{43}$", re.MULTILINE)
 

@@ -11,7 +11,7 @@ import urllib3
 
 from broker.access.access import Access
 from broker.access.token import hash_token
-from broker.config import AccessConfig, TokenConfig
+from broker.config.config import AccessConfig, TokenConfig
 from broker.errors import ClientError
 from broker.topic import Stream
 from broker.web.server import HttpServer

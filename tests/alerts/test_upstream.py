@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.commands.upstream import reached, upstream_of
-from broker.config import (
+from broker.config.config import (
     AlertsConfig,
     Config,
     HttpConfig,

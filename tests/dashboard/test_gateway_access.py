@@ -11,7 +11,7 @@ import pytest
 from broker.access.access import Access
 from broker.access.grant import Grant
 from broker.access.token import hash_token
-from broker.config import AccessConfig, TokenConfig
+from broker.config.config import AccessConfig, TokenConfig
 from broker.topic import Stream
 from tests.support.gateway import GatewayUnderTest
 from tests.support.journal_records import log_frame

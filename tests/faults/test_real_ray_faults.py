@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from broker.errors import ClientError
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 from subscribers import Subscription
 from tests.support.followed import log_of
 from tests.support.killable_daemon import KillableDaemon

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from broker.access.access import Access
 from broker.access.attempts import LIMIT, WINDOW_S
 from broker.access.sessions import Sessions
-from broker.config import Action
+from broker.config.config import Action
 from broker.http.app import create_app
 from broker.jobview import JobView
 from broker.metrics import Metrics

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from broker.config import ClusterConfig, LimitsConfig, Protocol
+from broker.config.config import ClusterConfig, LimitsConfig, Protocol
 from broker.errors import ClientError
 from broker.ingest.agents import RETRY_DOWN, Agents
 from broker.ingest.choice import SMALL_READ, Choice, replace_host
 from broker.ingest.context import Context
 from broker.metrics import Metrics
-from broker.pipeline import Pipeline
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
+from broker.text.pipeline import Pipeline
 from tests.support.ports import free_port
 from tests.support.ray_standin import RayStandIn
 

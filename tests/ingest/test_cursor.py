@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from broker.checkpoint import Checkpoint
 from broker.ingest.cursor import OVERLAP, Cursor, Mismatch, Piece, Skim, epoch_of
-from broker.lines import OVERLAP as LINE_OVERLAP
+from broker.text.lines import OVERLAP as LINE_OVERLAP
 
 MAX_LINE = 20
 LONG = b"x" * (MAX_LINE + LINE_OVERLAP + 7)  # over what is kept of a line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.config import LimitsConfig
+from broker.config.config import LimitsConfig
 from tests.support.followed import Followed, log_of
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until

@@ -7,8 +7,8 @@ from broker.frame import Frame, decode
 from broker.ingest.cursor import Cursor, Piece, epoch_of
 from broker.ingest.framer import MARK_BYTES, Framer
 from broker.journal import Record
-from broker.pipeline import Pipeline
-from broker.redact import Redactor
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
 from broker.topic import Stream
 
 JOB = Stream("default", "job-1")

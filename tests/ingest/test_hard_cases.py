@@ -12,9 +12,11 @@ from zlib import crc32
 import pytest
 
 from broker.backoff import Backoff
-from broker.bus import Bus
+from broker.bus.bus import Bus
+from broker.bus.outbox import Outbox
+from broker.bus.pulse import Beat, Pulse
 from broker.checkpoint import Checkpoint
-from broker.config import ClusterConfig, Config, HttpConfig, LimitsConfig
+from broker.config.config import ClusterConfig, Config, HttpConfig, LimitsConfig
 from broker.daemon import Daemon
 from broker.errors import ClientError, JournalError
 from broker.frame import Frame, decode, encode
@@ -25,10 +27,8 @@ from broker.ingest.reader import Reader
 from broker.journal import Record
 from broker.journal.sqlite import SqliteJournal
 from broker.metrics import Metrics
-from broker.outbox import Outbox
-from broker.pipeline import Pipeline
-from broker.pulse import Beat, Pulse
-from broker.redact import Redactor
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
 from broker.topic import Stream
 from publishers.memory import MemoryPublisher
 from tests.support.followed import Followed, log_of

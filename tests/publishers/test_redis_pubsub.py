@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from broker.backoff import Backoff
+from broker.bus.outbox import Outbox
 from broker.errors import ClientError
-from broker.outbox import Outbox
 from publishers.redis_pubsub import RedisPublisher
 from tests.publishers.subscribers import RedisBackend
 from tests.support.outgoing import JOB, log_message, outgoing
@@ -243,5 +243,6 @@ def test_a_subscriber_keeps_up_with_an_outbox_at_full_speed(
 
 
 def test_importing_the_transports_does_not_import_redis() -> None:
-    code = "import sys, publishers.redis_pubsub, broker.outbox; sys.exit('redis' in sys.modules)"
+    code = "import sys, publishers.redis_pubsub, broker.bus.outbox\n"
+    code += "sys.exit('redis' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

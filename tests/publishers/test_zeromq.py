@@ -10,8 +10,8 @@ import pytest
 import zmq
 
 from broker.backoff import Backoff
+from broker.bus.outbox import Outbox
 from broker.errors import ClientError
-from broker.outbox import Outbox
 from broker.publisher import Message
 from publishers.zeromq import ZeromqPublisher
 from tests.support.outgoing import JOB, log_message, outgoing
@@ -155,7 +155,7 @@ def test_a_subscriber_that_does_not_read_delays_nobody_and_is_counted(
 
 
 def test_its_outbox_sees_a_join_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.outbox.IDLE_SECONDS", 60.0)
+    monkeypatch.setattr("broker.bus.outbox.IDLE_SECONDS", 60.0)
     publisher, joined = ZeromqPublisher("tcp://127.0.0.1:*", hwm=0), threading.Event()
     outbox = Outbox(publisher, 100, Backoff(), lambda prefixes: joined.set())
     outbox.start()

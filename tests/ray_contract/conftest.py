@@ -13,7 +13,7 @@ import pytest
 import urllib3
 import websocket
 
-from broker.localray import LocalRay
+from broker.processes.localray import LocalRay
 from tests.support.ray_standin import RayStandIn
 from tests.support.wait import wait_until
 

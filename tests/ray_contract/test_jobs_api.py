@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import websocket
 
-from broker.localray import TERMINAL, LocalRay
+from broker.processes.localray import TERMINAL, LocalRay
 from tests.ray_contract.conftest import Ray, new_id
 from tests.support.wait import wait_until
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ClientError
-from broker.localray import LocalRay
-from broker.proctree import ProcessTree, command
+from broker.processes.localray import LocalRay
+from broker.processes.proctree import ProcessTree, command
 from tests.support.wait import wait_until
 
 
@@ -51,7 +51,7 @@ def test_the_sockets_of_its_dashboard_lie_in_its_own_directory(ray_head: LocalRa
 def test_all_of_it_ends_with_a_parent_that_ends_while_it_starts(
     ray_head: LocalRay, number: signal.Signals
 ) -> None:
-    code = "import sys; from broker.localray import *; LocalRay(Path(sys.argv[1])).start()"
+    code = "import sys;from broker.processes.localray import *;LocalRay(Path(sys.argv[1])).start()"
     with tempfile.TemporaryDirectory(prefix="rt-", dir="/tmp", ignore_cleanup_errors=True) as home:
         parent = subprocess.Popen([sys.executable, "-c", code, home], stderr=subprocess.DEVNULL)
         tree = ProcessTree(parent.pid)

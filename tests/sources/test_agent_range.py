@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.errors import ClientError
 from broker.sources.agent_range import AgentRange, after_tail
 from broker.sources.http_client import HttpClient, RetryLater

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.errors import ClientError
 from broker.sources.http_client import PIECE, HttpClient, RetryLater, pieces
 from tests.support.fault_proxy import FaultProxy

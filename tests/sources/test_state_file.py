@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.config import ClusterConfig
+from broker.config.config import ClusterConfig
 from broker.errors import ClientError
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient, RetryLater

@@ -13,6 +13,7 @@ from tests.support.missing import missing
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize
 
+_PATIENCE_MS: Final = 20_000  # a busy machine may do without the browser for a while
 _FLAGS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -32,9 +33,10 @@ def chromium() -> Iterator[Browser]:
     if binary is None:
         missing("chromium is not installed (apt install chromium)")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         missing("playwright is not installed (pip install 'raytap[dev]')")
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=list(_FLAGS))
         try:
@@ -53,7 +55,7 @@ class Watched:
 
     def __init__(self, browser: Browser, origin: str) -> None:
         self._context = browser.new_context(viewport=_window(), reduced_motion="reduce")
-        self._context.set_default_timeout(5_000)
+        self._context.set_default_timeout(_PATIENCE_MS)
         self.page: Page = self._context.new_page()
         self.allowed: list[str] = []
         self.errors: list[str] = []

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from broker.backoff import Backoff
+from broker.bus.pulse import Pulse
 from broker.checkpoint import Checkpoint
-from broker.config import ClusterConfig, LimitsConfig
+from broker.config.config import ClusterConfig, LimitsConfig
 from broker.frame import Frame, decode
 from broker.ingest.agents import Agents
 from broker.ingest.cluster import ClusterIngest
@@ -19,12 +20,11 @@ from broker.ingest.discovery import Discovery
 from broker.jobview import JobView
 from broker.journal import Record
 from broker.metrics import Metrics
-from broker.pipeline import Pipeline
-from broker.pulse import Pulse
-from broker.redact import Redactor
 from broker.sources.endpoints import Endpoints
 from broker.sources.http_client import HttpClient
 from broker.sources.ray_api import RayApi
+from broker.text.pipeline import Pipeline
+from broker.text.redact import Redactor
 from broker.topic import Stream
 from tests.support.wait import wait_until
 

@@ -10,7 +10,7 @@ import urllib3
 from msgspec.structs import replace
 
 from broker.access.access import Access
-from broker.config import DashboardConfig
+from broker.config.config import DashboardConfig
 from subscribers import Subscription
 from subscribers.dashboard.gateway import Gateway
 from tests.support.fake_broker import FakeBroker

@@ -8,7 +8,7 @@ from typing import Final
 
 from broker.access.access import Access
 from broker.access.token import PREFIX, hash_token
-from broker.config import AccessConfig, Action, TokenConfig
+from broker.config.config import AccessConfig, Action, TokenConfig
 
 OPEN: Final = Access({}, None, time.time)
 """No permissions are configured."""

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from subscribers.alerts.rules.matchers import Matchers
 
 LONGEST_S: Final = 366 * 86400.0

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import re2
 
 from broker.errors import ClientError
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 MOST_MATCHERS: Final = 50
 _MOST_CHARACTERS: Final = 1_000

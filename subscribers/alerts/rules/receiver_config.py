@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from broker.config import Section
+from broker.config.config import Section
+from broker.config.units import seconds
 from broker.errors import ClientError, ConfigError
-from broker.units import seconds
 from broker.validate import RESOURCE_ID, check_url
 from subscribers.alerts.rules.matchers import Matchers
 from subscribers.alerts.rules.tables import Problem, convert

@@ -13,8 +13,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from broker.config.units import seconds
 from broker.topic import Stream, matches
-from broker.units import seconds
 
 TERMINAL: Final = ("SUCCEEDED", "FAILED", "STOPPED", "LOST")
 STATUSES: Final = ("PENDING", "RUNNING", *TERMINAL)

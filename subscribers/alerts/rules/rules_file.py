@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from broker.config.units import seconds
 from broker.errors import ConfigError
-from broker.plain_text import mask_credentials, one_line
-from broker.units import seconds
+from broker.text.plain_text import mask_credentials, one_line
 from subscribers.alerts.rules.places import Place, Places
 from subscribers.alerts.rules.ready_made import NAMES, ready_made
 from subscribers.alerts.rules.receiver_config import REPEAT_S, Receiver, read_receiver

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origi
 
 import msgspec
 
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 
 _STRUCT = TypeVar("_STRUCT", bound=msgspec.Struct)
 _RIGHT: Final = {bool: "true or false", str: '"…"', list: '["…", "…"]', dict: '{NAME = "…"}'}

@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from broker.access.access import Access
 from broker.addresses import host_port, is_loopback
+from broker.config.units import parse_duration
 from broker.errors import ClientError
 from broker.topic import Stream
-from broker.units import parse_duration
 from broker.web.api import Health, PublicRoutes, Served, create_api
 from broker.web.errors import JsonResponse, error_response
 from broker.web.permission import grant_of

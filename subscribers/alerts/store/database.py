@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from broker.events import get_logger
-from broker.plain_text import one_line
+from broker.text.plain_text import one_line
 from subscribers.alerts.store.schema import StoreError, prepare
 
 events: Final = get_logger("alerts")

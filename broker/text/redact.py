@@ -9,7 +9,7 @@ from typing import Any, Final
 import re2
 
 from broker.errors import ConfigError
-from broker.rules import DEFAULT_RULES, MARK, PRIVATE_KEY, Rule
+from broker.text.rules import DEFAULT_RULES, MARK, PRIVATE_KEY, Rule
 
 __all__ = ["DEFAULT_RULES", "MARK", "Redactor", "Rule", "make_redactor"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from broker.rules import KEY_BEGIN, MARK
+from broker.text.rules import KEY_BEGIN, MARK
 
 MAX_LINES: Final = 200
 """Lines a key may have: an RSA key of 16,384 bits needs 197."""

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from broker.errors import ClientError
-from broker.proctree import ProcessTree, command
+from broker.processes.proctree import ProcessTree, command
 
 if TYPE_CHECKING:
     import urllib3

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from broker.backoff import Backoff
+from broker.bus.frame_queue import FrameQueue, Outgoing
+from broker.bus.hold_back import HoldBack
 from broker.error_message import sanitize_error_message
 from broker.errors import ClientError
 from broker.events import get_logger
-from broker.frame_queue import FrameQueue, Outgoing
-from broker.hold_back import HoldBack
 from broker.publisher import Publisher
 from broker.topic import Stream
 

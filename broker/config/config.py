@@ -1,4 +1,4 @@
-"""The configuration's sections: names, types, defaults and ranges. Pure; see `broker.settings`.
+"""The configuration's sections: names, types, defaults and ranges. Pure; see `settings`.
 
 Durations are seconds, sizes are bytes; in a file, the environment and flags both may be written
 with a unit (`"5m"`, `"64MiB"`). Built directly, the structs do not check their values.
@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
-from broker.plain_text import mask_credentials
-from broker.units import parse_size, seconds, size
+from broker.config.units import parse_size, seconds, size
+from broker.text.plain_text import mask_credentials
 
 MIB: Final = 1 << 20
 

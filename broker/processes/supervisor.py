@@ -17,7 +17,7 @@ from typing import IO, Final, NamedTuple
 
 from broker.backoff import Backoff
 from broker.events import get_logger
-from broker.tether import PARENT
+from broker.processes.tether import PARENT
 
 events: Final = get_logger("supervisor")
 

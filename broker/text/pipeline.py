@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from broker import ansi, private_key
-from broker.lines import OVERLAP, Chunk, over_long
-from broker.redact import Redactor
-from broker.rules import PRIVATE_KEY
-from broker.screen import Screen
+from broker.text import ansi, private_key
+from broker.text.lines import OVERLAP, Chunk, over_long
+from broker.text.redact import Redactor
+from broker.text.rules import PRIVATE_KEY
+from broker.text.screen import Screen
 
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 

@@ -1,4 +1,4 @@
-"""What the types of `broker.config` cannot say: addresses, names, and settings that go together.
+"""What the types of `broker.config.config` cannot say: addresses, names, settings that go together.
 
 Pure. `problems` yields (the setting's full name, what is wrong and what would be right).
 """
@@ -18,8 +18,8 @@ from broker.addresses import (
     redis_url,
     zeromq_bind,
 )
-from broker.config import AccessConfig, ClusterConfig, Config, TokenConfig, ZeromqConfig
-from broker.units import parse_size
+from broker.config.config import AccessConfig, ClusterConfig, Config, TokenConfig, ZeromqConfig
+from broker.config.units import parse_size
 
 CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 Problem: TypeAlias = tuple[str, str]

@@ -15,11 +15,9 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from broker.addresses import ray_endpoint
-from broker.config import ClusterConfig, Config
-from broker.config_checks import problems
-from broker.config_schema import Setting, build, refuse
-from broker.plain_text import mask_credentials, one_line
-from broker.setting_layers import (
+from broker.config.checks import problems
+from broker.config.config import ClusterConfig, Config
+from broker.config.layers import (
     DEFAULT_CLUSTER,
     cluster_flags,
     config_path,
@@ -28,6 +26,8 @@ from broker.setting_layers import (
     plain_flags,
     ray_flags,
 )
+from broker.config.schema import Setting, build, refuse
+from broker.text.plain_text import mask_credentials, one_line
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8265"
 

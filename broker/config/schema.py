@@ -1,4 +1,4 @@
-"""From values with an origin to the sections of `broker.config`. Pure.
+"""From values with an origin to the sections of `broker.config.config`. Pure.
 
 A layer (the file, the environment, the flags) is a flat map from a setting's path to its value
 and where that was written, so that a wrong one can be said with both.
@@ -22,9 +22,9 @@ from typing import (
 
 import msgspec
 
-from broker.config import Config
+from broker.config.config import Config
 from broker.errors import ConfigError
-from broker.plain_text import mask_credentials, one_line
+from broker.text.plain_text import mask_credentials, one_line
 
 Path: TypeAlias = tuple[str, ...]
 

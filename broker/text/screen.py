@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from broker.rules import PRIVATE_KEY, Rule
+from broker.text.rules import PRIVATE_KEY, Rule
 
 _CONTROLS: Final = r"[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}]"
 _EVERYTHING: Final = 0  # the id under which a pattern speaks for the whole chunk

@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from broker.config_checks import CLUSTER_NAME
-from broker.config_schema import Layer, Setting, flatten, from_text, type_of
+from broker.config.checks import CLUSTER_NAME
+from broker.config.schema import Layer, Setting, flatten, from_text, type_of
+from broker.config.toml_lines import find_lines
 from broker.errors import ConfigError
-from broker.plain_text import one_line
-from broker.toml_lines import find_lines
+from broker.text.plain_text import one_line
 
 FILE_NAME: Final = "raytap.toml"
 DEFAULT_CLUSTER: Final = "default"

@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from broker.bus.journal_writer import JournalWriter
+from broker.bus.outbox import FRAME_BYTES, Outbox, Outgoing
+from broker.bus.pulse import Pulse
 from broker.errors import Stopping
 from broker.events import get_logger
 from broker.journal import Record
-from broker.journal_writer import JournalWriter
 from broker.metrics import Metrics
-from broker.outbox import FRAME_BYTES, Outbox, Outgoing
 from broker.publisher import Message
-from broker.pulse import Pulse
 
 GROUP_SECONDS: Final = 0.02  # records wait this long for others of the same commit
 IDLE_SECONDS: Final = 0.25  # so often heartbeats are looked at where nothing else happens
