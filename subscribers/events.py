@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from broker.frame import Frame
@@ -50,6 +51,7 @@ class Answered(NamedTuple):
     paused: bool = False  # the reader was too slow; ask again
     unanswered: bool = False  # the problem is that no journal answered
     again: bool = False  # one may have more, and is away
+    epochs: Collection[Sequence[str]] = ()  # of the log, the oldest first, as each journal has them
 
 
 class Surveyed(NamedTuple):

@@ -24,6 +24,7 @@ class Answer:
         self.away: set[str] = set()  # those that did not
         self.busy: set[str] = set()  # of these, those that want to be asked later
         self.refused = False  # by every journal, for want of a token that may read this
+        self.epochs: set[tuple[str, ...]] = set()  # of the log, as each journal has them
         self._has_open = False  # line `at` was delivered, without its end
 
     @property
@@ -64,6 +65,7 @@ class Answer:
                 continue
             statuses.add(200)
             self.heard.add(client.base)
+            self.epochs.add(client.known_epochs)
             self.refused = False
             end = self.question.next
             if not self.question.epoch or (end is not None and self.at >= end):

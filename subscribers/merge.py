@@ -133,6 +133,8 @@ class Merge:
         elif not event.paused and end is not None:
             why = _gap(stream, epoch, event.problem)
             frames = sequencer.settle(epoch, end, why, whole=whole)
+        for epochs in event.epochs:
+            sequencer.learn(epochs)
         self._ask(sequencer)
         return frames
 

@@ -147,9 +147,8 @@ class Repairer:
             waits += [self._patience(base, since) for base in away]
         if answer.complete or answer.refused or begun >= max(waits):
             again = question.next is None and any(now < self._patience(b, now) for b in away)
-            self._inbox.put(
-                Answered(question, problem, unanswered=not answer.answered, again=again)
-            )
+            unanswered = not answer.answered
+            self._inbox.put(Answered(question, problem, False, unanswered, again, answer.epochs))
             return
         self._at(backoff.next(), lambda again: self._answer(again, answer, since, backoff))
 

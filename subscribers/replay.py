@@ -57,6 +57,9 @@ class JournalClient:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._pool: urllib3.PoolManager | None = None
         self._response: urllib3.BaseHTTPResponse | None = None
+        self.known_epochs: tuple[
+            str, ...
+        ] = ()  # all that the last log asked for has, the oldest first
 
     def jobs(self) -> JobList:
         """The streams that the broker follows. 404 where something else answers at the address."""
@@ -85,6 +88,9 @@ class JournalClient:
             fields["limit"] = str(limit)
         path = f"/v1/jobs/{stream.cluster}/{stream.job}/log"
         response = self._get(path, fields, "application/msgpack")
+        self.known_epochs = tuple(
+            filter(None, response.headers.get("Raytap-Epochs", "").split(","))
+        )
         for payload in split(self._chunks(response)):
             yield decode(payload), len(payload)
 

@@ -8,7 +8,7 @@ does not wait for the holes of the one before.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from broker.frame import Frame, replace
@@ -122,6 +122,25 @@ class Sequencer:
             return []
         end = replace(hint, kind="end", state="", http="", next=hint.first)
         return self._once(self._lane(hint.epoch, hint.first).accept(end, 0))
+
+    def learn(self, epochs: Sequence[str]) -> None:
+        """All epochs that a journal has of this stream, the oldest first: one that came and went
+        unheard, after one that is known, is asked for."""
+        known = ""
+        for epoch in epochs:
+            if epoch in self._lanes:
+                known = epoch
+            elif known and epoch not in self._gone and len(self._lanes) < _MOST_EPOCHS:
+                self._insert(epoch, known)
+                known = epoch
+
+    def _insert(self, epoch: str, before: str) -> None:
+        lanes = list(self._lanes.items())
+        at = list(self._lanes).index(before) + 1
+        lanes.insert(at, (epoch, Lane(epoch, 0, self._budget, self._stats)))
+        self._lanes = OrderedDict(lanes)
+        self._want(before, self._lanes[before].lacking)
+        self._want(epoch, 0)
 
     def ask_from_start(self) -> None:
         """Nobody tells of this stream: a journal may know it all the same."""

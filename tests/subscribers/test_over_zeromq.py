@@ -245,6 +245,24 @@ def test_a_glob_receives_jobs_that_come_later(broker: FakeBroker) -> None:
         assert {frame.job for frame in got} == {STREAM.job, OTHER.job}
 
 
+def test_a_file_that_came_and_went_while_the_broker_was_not_heard_comes_from_the_journal(
+    broker: FakeBroker,
+) -> None:
+    with subscription(broker, start="begin") as frames:
+        joined(broker)
+        broker.publish(*logs(0, 20))
+        until(frames, reaches(20))
+        broker.publish(log_frame(20, 22), log_frame(0, 10, epoch="b" * 12), live=False)
+        broker.publish(log_frame(0, 5, epoch="c" * 12))
+        missing = {(EPOCH, 22), ("b" * 12, 10), ("c" * 12, 5)}
+
+        def all_came(frame: Frame) -> bool:
+            missing.discard((frame.epoch, frame.next))
+            return not missing
+
+        assert gaps(until(frames, all_came)) == []
+
+
 def test_a_new_file_under_the_same_id_is_another_epoch(broker: FakeBroker) -> None:
     with subscription(broker, start="begin") as frames:
         joined(broker)

@@ -400,3 +400,14 @@ def test_a_position_that_nobody_tells_of_is_asked_for_to_its_end() -> None:
     streams = at(20)
     streams.ask_from_start()
     assert streams.questions()[0] == Question(STREAM, EPOCH, 20, None)
+
+
+def test_a_file_that_came_and_went_unheard_is_asked_for_whole() -> None:
+    streams = sequencer()
+    streams.feed(log_frame(0, 5), SIZE)
+    streams.feed(replace(log_frame(0, 3), epoch="third"), SIZE)
+    streams.learn(["before", EPOCH, "second", "third"])
+    assert Question(STREAM, "second", 0, None) in streams.questions()
+    assert not any(question.epoch == "before" for question in streams.questions())
+    newest, _ = streams.reached or ("", 0)
+    assert newest == "third"

@@ -186,7 +186,7 @@ class Delivery(RuleBasedStateMachine):
             self.inbox.append(
                 Answered(
                     question, problem, unanswered=not answer.answered,
-                    again=question.next is None and bool(answer.away),
+                    again=question.next is None and bool(answer.away), epochs=answer.epochs,
                 )
             )  # fmt: skip
 
@@ -227,8 +227,10 @@ class Delivery(RuleBasedStateMachine):
                     (kind, epoch) == ("end", view.epoch) and line >= view.next
                     for kind, epoch, line in reader.said
                 )
+            heard = [epoch for epoch, _ in broker.kept if epoch in reader.next]
             for (epoch, line), text in broker.kept.items():
-                if epoch not in reader.next or (epoch, line) in reader.gone:
+                # What a broker had before the first file that was heard of is not asked for.
+                if epoch < min(heard, default="f") or (epoch, line) in reader.gone:
                     continue
                 known = reader.texts[epoch, line]
                 left_open = (epoch, line) in reader.open and (epoch, line + 1) in reader.gone

@@ -152,4 +152,5 @@ class FakeBroker:
         except ClientError as error:
             body = {"error": {"status": error.status, "message": error.message}}
             return Reply(error.status, body)
-        return Reply(200, b"".join(answer.payloads))
+        told = {"Raytap-Epochs": ",".join(answer.epochs)}
+        return Reply(200, b"".join(answer.payloads), told)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 
 class Reply(NamedTuple):
-    """Status and body; a body that is no bytes is sent as JSON."""
+    """Status, body and headers; a body that is no bytes is sent as JSON."""
 
     status: int
     body: object = b""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 Answer = Callable[[str, dict[str, str]], Reply]  # (path, lower-case headers)
@@ -30,10 +32,12 @@ class LittleHttp:
             def do_GET(handler) -> None:
                 headers = {name.lower(): value for name, value in handler.headers.items()}
                 self.asked.append((handler.path, headers))
-                status, body = answer(handler.path, headers)
+                status, body, more = answer(handler.path, headers)
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 handler.send_response(status)
                 handler.send_header("Content-Length", str(len(data)))
+                for name, value in more.items():
+                    handler.send_header(name, value)
                 handler.end_headers()
                 handler.wfile.write(data)
 

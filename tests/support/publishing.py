@@ -74,6 +74,7 @@ class Publishing:
         self.wire: deque[Frame] = deque()
         self.journal = MemoryJournal(GIB, GIB, 3600.0)
         self.kept: dict[tuple[str, int], str] = {}  # the text of each line in the journal
+        self.known_epochs: tuple[str, ...] = ()
         self.up = True
         self._name = name
         self._files = files
@@ -149,7 +150,9 @@ class Publishing:
         """As a `JournalClient` does."""
         if not self.up:
             raise ClientError(503, "away")
-        for frame in replay(self.journal, stream, epoch or None, first, limit).frames:
+        found = replay(self.journal, stream, epoch or None, first, limit)
+        self.known_epochs = found.epochs
+        for frame in found.frames:
             yield frame, 50
 
     def _put(self, frame: Frame, at: Reached, journaled: bool) -> None:
