@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import threading
 import zipfile
@@ -233,7 +234,9 @@ def test_the_ci_script_is_valid_and_can_be_run() -> None:
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[str]:
     """A package index that has one wheel: the pip that comes with Python."""
-    (wheel,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    places = [Path(ensurepip.__file__).parent / "_bundled"]
+    places += map(Path, filter(None, [sysconfig.get_config_var("WHEEL_PKG_DIR")]))  # as Debian's
+    wheel = next(wheel for place in places for wheel in place.glob("pip-*.whl"))
     page = tmp_path / "index" / "pip"
     page.mkdir(parents=True)
     shutil.copy(wheel, page)

@@ -7,8 +7,8 @@ import select
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 import click
 
@@ -37,8 +37,10 @@ class TailOutput:
         """Something for the reader that is not of the log: a line on standard error."""
         self._end_bar()
         said = one_line(mask_credentials(text), 1000)
-        with suppress(OSError):  # the lines go on
+        try:
             click.echo(click.style(f"[raytap] {said}", dim=_may_colour() or None), err=True)
+        except OSError:  # the lines go on
+            _make_quiet(sys.stderr)
 
     @property
     def joined(self) -> Callable[[Stream], None] | None:
@@ -65,8 +67,7 @@ class TailOutput:
             finally:
                 self._end_bar()
         except OSError as error:
-            # The flush at exit is quiet.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _make_quiet(sys.stdout)
             if not isinstance(error, BrokenPipeError):
                 said = f"cannot write the lines: {error.strerror or error}"
                 raise ClientError(500, said) from None
@@ -75,6 +76,11 @@ class TailOutput:
         if self.bar is not None and (ended := self.bar.ended()):
             self.file.write(ended.encode())
             self.file.flush()
+
+
+def _make_quiet(stream: TextIO) -> None:
+    """What it still holds is written nowhere, so that the flush at exit does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _bar() -> Bar | None:

@@ -25,6 +25,7 @@ let route = parse(location.href);
 let jobs = null;
 let alerts = { configured: false, firing: [], history: [], mutes: [], receivers: [] };
 let session = null;
+let hasSignedIn = false;
 let lostSince = 0;
 let banner;
 
@@ -241,7 +242,8 @@ function follow() {
 // Who is signed in -------------------------------------------------------------------------------
 
 api.onTokenNeeded(async () => {
-  await signIn({ again: session !== null });
+  await signIn({ again: session !== null || hasSignedIn });
+  hasSignedIn = true; // who it is may be told only after the session is over again
   await whoIsIt().catch(() => {});
   panes.retry();
 });
