@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -115,9 +116,11 @@ def test_every_line_of_a_fast_job_reaches_both_subscribers_once_in_order_and_in_
     followed.end(job)
     log = followed.ray.log_path(job).read_bytes()
     lines = followed.zeromq.lines(job)
-    assert lines[-COUNT:] == [f"line {n}" for n in range(COUNT)]
     assert len(lines) == count_line_ends(log)
     assert "\n".join(lines) + "\n" == log.decode()
+    # Ray writes its own line through another file: on a busy machine in the midst of one of ours.
+    printed = re.sub(rb"Running entrypoint for job [^\n]*\n", b"", log)
+    assert printed.endswith(b"".join(b"line %d\n" % n for n in range(COUNT)))
     assert followed.zeromq.payloads(job) == followed.redis.payloads(job)
     view = followed.daemon.jobs()[job]
     assert (view["state"], view["dropped"], view["resets"]) == ("ended", 0, 0)
