@@ -41,7 +41,7 @@ def turn(head: LocalRay, log: Path, job: str, rate: int, seconds: float) -> tupl
         source = AgentRange(client, head.agent_url, job)
         asked, at = 0, begun + thread / max(rate, 1)
         while rate and at < begun + seconds and time.monotonic() < begun + seconds:
-            time.sleep(max(0.0, at - time.monotonic()))
+            time.sleep(max(0.0, at - time.monotonic()))  # the rate that is measured
             if list(source.read(size, tail)):
                 raise AssertionError("a log that does not grow has grown")
             at += THREADS / rate
@@ -51,7 +51,7 @@ def turn(head: LocalRay, log: Path, job: str, rate: int, seconds: float) -> tupl
     cpu, begun = CpuMeter({"agent": head.pids("agent")}), time.monotonic()
     with ThreadPoolExecutor(THREADS) as threads:
         asked = sum(threads.map(ask, range(THREADS)))
-    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    time.sleep(max(0.0, begun + seconds - time.monotonic()))  # where nobody asks
     took = time.monotonic() - begun
     client.close()
     return asked / took, cpu.read()["agent"] / took

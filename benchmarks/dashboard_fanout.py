@@ -134,12 +134,12 @@ def turn(clients: int, others: int, seconds: float, warm_up: float) -> dict[str,
         for link, _ in links:
             _received(link)
         stack.enter_context(SteadyClock())
-        time.sleep(warm_up)
+        time.sleep(warm_up)  # until the rate is even
         assert publisher.pid is not None
         pids = [reader.pid for _, reader in links if reader.pid is not None]
         cpu = CpuMeter({"gateway": [pid], "clients": pids, "broker": [publisher.pid]})
         since.value = time.time_ns()
-        time.sleep(seconds)
+        time.sleep(seconds)  # what is measured, by others
         shares = {f"{name} CPU": spent / seconds for name, spent in cpu.read().items()}
         stop.set()
         reached = _received(broker)

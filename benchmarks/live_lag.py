@@ -147,7 +147,7 @@ def turn(head: LocalRay, script: str, seconds: int, who: Callable[[LocalRay], An
         head.submit(f"{sys.executable} {script} {seconds}", job)
         done = thread.submit(follow, job, arrivals)
         head.wait(job, {"RUNNING"}, 30)
-        time.sleep(WARM_UP)
+        time.sleep(WARM_UP)  # the first polls and imports are not in it
         head_cpu, own_cpu = head_meter(head), CpuMeter({"daemon": pids})
         time.sleep(seconds - WARM_UP)  # no polling of ours beside theirs
         spent = {**head_cpu.read(), **own_cpu.read()}

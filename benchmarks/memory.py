@@ -70,7 +70,7 @@ def silent_streams(count: int, polled: float) -> Held:
             if not wanted:
                 break
         cpu = daemon.meter()
-        time.sleep(polled)
+        time.sleep(polled)  # what polling costs in that time
         return Held(idle, daemon.resident_mib - idle, cpu.read()["daemon"] / polled)
 
 
@@ -80,7 +80,7 @@ def long_line(size: int) -> Held:
         (path,) = standin.add_jobs(["long"], b"before\n")
         logs = _logs(subscriber)
         next(logs)
-        time.sleep(1.0)
+        time.sleep(1.0)  # what the start leaves behind is let go of
         idle = daemon.resident_mib
         daemon.forget_peak()
         with path.open("ab") as log:

@@ -63,7 +63,7 @@ def _print(paths: Sequence[Path], lines: int, stop: Event) -> None:
                         )
                     )
                 at += TICK / SLOTS
-                time.sleep(max(0.0, at - time.monotonic()))
+                time.sleep(max(0.0, at - time.monotonic()))  # its rate
             number += lines
 
 
@@ -75,4 +75,4 @@ def _flood(path: Path, mb_per_s: float, stop: Event) -> None:
         while not stop.is_set():
             log.write(block)
             at += len(block) / 1e6 / mb_per_s
-            time.sleep(max(0.0, at - time.monotonic()))
+            time.sleep(max(0.0, at - time.monotonic()))  # its rate
